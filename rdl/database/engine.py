@@ -1,0 +1,128 @@
+"""The one door to DuckDB: connections, quoting, and the SQL templates that ship with rdl.
+
+No other room imports duckdb. An `Engine` is a private in-memory connection with the ingested file attached read-only, so any
+number of them work beside each other, and nothing that is computed can change the rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+
+from rdl.errors import SqlError
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+Parameters = Mapping[str, object] | Sequence[object] | None
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def quote(identifier: str) -> str:
+    """`identifier` as a quoted SQL name."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """`text` as a quoted SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@cache
+def shipped(kind: str) -> Path:
+    """The folder `sql` or `pipelines`, inside the wheel or beside the package in a checkout."""
+    inside = _PACKAGE / f"_{kind}"
+    return inside if inside.is_dir() else _PACKAGE.parent / kind
+
+
+@cache
+def load_sql(name: str) -> str:
+    """The text of the shipped template `sql/NAME`, for example `features/windows.sql`."""
+    return (shipped("sql") / name).read_text(encoding="utf-8")
+
+
+def connect(memory_limit: str = "4GB", threads: int = 2, temp: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB connection, UTC, without downloads, that spills to `temp`."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory_limit,
+        "threads": threads,
+        "autoinstall_known_extensions": False,
+        "python_enable_replacements": False,
+    }
+    if temp is not None:
+        config["temp_directory"] = str(temp)
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("SET TimeZone = 'UTC'").fetchall()
+    return connection
+
+
+class Engine:
+    """SQL over the ingested rows of one database: `rows."table"` with `_row`, `_time`, `_ref_*` and the native columns.
+
+    Use it as a context manager. Temporary tables live as long as it does.
+    """
+
+    def __init__(self, path: Path, memory_limit: str, threads: int, temp: Path) -> None:
+        temp.mkdir(parents=True, exist_ok=True)
+        self._connection = connect(memory_limit, threads, temp)
+        self._connection.execute(f"ATTACH {literal(str(path))} AS db (READ_ONLY)").fetchall()
+        self._connection.execute("USE db.main").fetchall()
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def execute(self, sql: str, params: Parameters = None) -> None:
+        """Run statements for their effect."""
+        try:
+            self._connection.execute(sql, params).fetchall()
+        except duckdb.Error as error:
+            raise engine_error(error, sql) from error
+
+    def arrow(self, sql: str, params: Parameters = None) -> "pa.Table":
+        """The result as an Arrow table."""
+        try:
+            return self._connection.sql(sql, params=params).to_arrow_table()
+        except duckdb.Error as error:
+            raise engine_error(error, sql) from error
+
+    def polars(self, sql: str, params: Parameters = None) -> "pl.DataFrame":
+        """The result as a polars frame."""
+        import polars as pl
+
+        frame = pl.from_arrow(self.arrow(sql, params))
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def numpy(self, sql: str, params: Parameters = None) -> "dict[str, NDArray[Any]]":
+        """The result as arrays by column; null integers are refused by numpy, so COALESCE them in SQL."""
+        table = self.arrow(sql, params)
+        return {
+            name: np.ascontiguousarray(column.to_numpy())
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+
+    def register(self, name: str, table: object) -> None:
+        """Make an Arrow table or polars frame readable as `name`."""
+        self._connection.register(name, table.to_arrow() if hasattr(table, "to_arrow") else table)
+
+    def unregister(self, name: str) -> None:
+        """Forget what `register` made readable."""
+        self._connection.unregister(name)
+
+
+def engine_error(error: Exception, sql: str) -> SqlError:
+    """A DuckDB error as a SqlError that shows the start of the statement."""
+    head = " ".join(line for line in sql.splitlines() if not line.lstrip().startswith("--"))[:300]
+    return SqlError(str(error), where=head, fix="see the database's message")

@@ -1,0 +1,220 @@
+"""A project folder, read once and validated at the edge.
+
+A folder with `rdl.toml` is a project; a RelBench v3 folder (`manifest.yaml`, `db/*.parquet`, `tasks/*/manifest.yaml`) is one as it
+stands. Both become the same frozen `Project`. Unknown keys are refused with the nearest known one.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rdl.errors import ProjectError, nearest
+from rdl.timeline import parse_duration, parse_time
+
+T = TypeVar("T", bound=BaseModel)
+
+SemanticName = Literal["numeric", "categorical", "boolean", "timestamp", "text", "identifier"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DatabaseSettings(_Settings):
+    """`[database]`: where the rows come from, and the limits they are read within."""
+
+    source: str
+    staging: str | None = None
+    memory_limit: str = "4GB"
+    threads: int = Field(default=2, ge=1)
+    query_limit: str = "10 minutes"
+
+
+class TableSettings(_Settings):
+    """`[tables.NAME]`: what the source does not say of a table."""
+
+    key: str | list[str] | None = None
+    time: str | None = None
+    lag: str = "0 days"
+    references: dict[str, str] = Field(default_factory=dict)
+    hide: list[str] = Field(default_factory=list)
+    types: dict[str, SemanticName] = Field(default_factory=dict)
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The key as a tuple of columns; empty where none is declared."""
+        if self.key is None:
+            return ()
+        return (self.key,) if isinstance(self.key, str) else tuple(self.key)
+
+
+class TrackingSettings(_Settings):
+    """`[tracking]`: the MLflow server or store; the project's home by default."""
+
+    uri: str | None = None
+    experiment: str | None = None
+
+
+class _File(_Settings):
+    name: str | None = None
+    database: DatabaseSettings
+    tables: dict[str, TableSettings] = Field(default_factory=dict)
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+
+
+@dataclass(frozen=True)
+class RelbenchSplits:
+    """The two dates of a RelBench manifest, in microseconds UTC."""
+
+    validate: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Project:
+    """A validated project.
+
+    Attributes:
+        name: the project's name, the folder's by default.
+        root: the project folder; relative paths in its files start here.
+        home: where everything that rdl makes goes.
+        relbench: the split dates of a RelBench folder, None for an rdl project.
+    """
+
+    name: str
+    root: Path
+    home: Path
+    database: DatabaseSettings
+    tables: Mapping[str, TableSettings]
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    relbench: RelbenchSplits | None = None
+
+    @property
+    def source(self) -> Path:
+        """The source as a path."""
+        return (self.root / self.database.source).resolve()
+
+    @property
+    def settings_file(self) -> Path:
+        """The file the settings were read from, for messages."""
+        return self.root / ("manifest.yaml" if self.relbench else "rdl.toml")
+
+
+def open_project(folder: str | Path, home: str | Path | None = None) -> Project:
+    """Read and validate the project in `folder`.
+
+    Raises:
+        ProjectError: the folder or its settings file is missing or wrong.
+    """
+    root = Path(folder).resolve()
+    if not root.is_dir():
+        raise ProjectError(f"no such folder: {folder}", fix="name a project folder with --project, or make one: rdl demo shop")
+    place = Path(home).resolve() if home is not None else root / ".rdl"
+    if (root / "rdl.toml").is_file():
+        return _from_toml(root, place)
+    if (root / "manifest.yaml").is_file():
+        return _from_relbench(root, place)
+    raise ProjectError(
+        f"{folder} is not a project: it has neither rdl.toml nor a RelBench manifest.yaml",
+        fix="write an rdl.toml, or make an example project: rdl demo shop",
+    )
+
+
+def _from_toml(root: Path, home: Path) -> Project:
+    path = root / "rdl.toml"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProjectError(f"not readable as TOML: {error}", where=str(path), fix="mend the line named above") from error
+    settings = validate(_File, raw, str(path))
+    for name, table in settings.tables.items():
+        check_duration(table.lag, f"{path}, [tables.{name}] lag")
+    check_duration(settings.database.query_limit, f"{path}, [database] query_limit")
+    return Project(
+        name=settings.name or root.name,
+        root=root,
+        home=home,
+        database=settings.database,
+        tables=settings.tables,
+        tracking=settings.tracking,
+    )
+
+
+def _from_relbench(root: Path, home: Path) -> Project:
+    path = root / "manifest.yaml"
+    raw = read_yaml(path)
+    try:
+        tables = {
+            name: TableSettings(
+                key=table["pkey"], time=table["time_col"], references=dict(table.get("fkeys") or {})
+            )
+            for name, table in raw["tables"].items()
+        }
+        splits = RelbenchSplits(parse_time(raw["val_timestamp"]), parse_time(raw["test_timestamp"]))
+        name = raw["name"]
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+        raise ProjectError(
+            f"not a RelBench v3 manifest: {error!r}", where=str(path), fix="it needs name, val_timestamp, test_timestamp, tables"
+        ) from error
+    return Project(name, root, home, DatabaseSettings(source="db"), tables, relbench=splits)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Raises:
+        ProjectError: the file is missing, no YAML, or holds no mapping.
+    """
+    import yaml
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ProjectError(f"not readable as YAML: {error}", where=str(path), fix="check that the file is whole") from error
+    if not isinstance(raw, dict):
+        raise ProjectError(f"expected a mapping, found {type(raw).__name__}", where=str(path), fix="see RelBench's v3 format")
+    return raw
+
+
+def validate(model: type[T], raw: Mapping[str, Any], where: str) -> T:
+    """`raw` as a `model`, or a ProjectError that names the key, the value and the nearest known key."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = _known_keys(model, first["loc"][:-1])
+            raise ProjectError(f"unknown key {place!r}", where=where, fix=nearest(str(first["loc"][-1]), known)) from error
+        if first["type"] == "missing":
+            raise ProjectError(f"missing key {place!r}", where=where, fix=f"add {place!r}") from error
+        raise ProjectError(f"{place} = {first['input']!r}: {first['msg']}", where=where, fix="correct the value") from error
+
+
+def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The keys known at `place` inside `model`, walking through tables of settings (dict values) as well."""
+    current: Any = model
+    for part in place:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            info = current.model_fields.get(str(part))
+            current = info.annotation if info else None
+        if hasattr(current, "__args__"):
+            models = [a for a in current.__args__ if isinstance(a, type) and issubclass(a, BaseModel)]
+            current = models[0] if models and str(part) not in getattr(current, "model_fields", {}) else current
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return list(current.model_fields)
+    return []
+
+
+def check_duration(text: str, where: str) -> int:
+    """`parse_duration` with the place in the message."""
+    from rdl.errors import TimeError
+
+    try:
+        return parse_duration(text)
+    except TimeError as error:
+        raise ProjectError(error.what, where=where, fix=error.fix) from error
