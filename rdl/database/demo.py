@@ -133,13 +133,13 @@ def _is_demo(folder: Path) -> bool:
 def _simulate(connection: "duckdb.DuckDBPyConnection", rows: int, seed: int) -> None:
     """Fill the shop's tables, in the connection's current database."""
     customers = round(rows / _ORDERS_PER_CUSTOMER)
-    per_category = max(8, rows // 250 // CATEGORIES)
+    per_category = max(8, rows // 100 // CATEGORIES)
     sizes = {
         "seed": seed,
         "days": STEPS * DAYS_PER_STEP,
         "customers": customers,
         "products": per_category * CATEGORIES,
-        "suppliers": max(40, per_category * CATEGORIES // 10),
+        "suppliers": max(40, per_category * CATEGORIES // 25),
     }
     for name, value in sizes.items():
         connection.execute(f"SET VARIABLE {name} = {value}").fetchall()

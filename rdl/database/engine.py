@@ -6,6 +6,7 @@ number of them work beside each other, and nothing that is computed can change t
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import dropwhile
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -44,8 +45,9 @@ def shipped(kind: str) -> Path:
 
 @cache
 def load_sql(name: str) -> str:
-    """The text of the shipped template `sql/NAME`, for example `features/windows.sql`."""
-    return (shipped("sql") / name).read_text(encoding="utf-8")
+    """The shipped template `sql/NAME`, for example `features/windows.sql`, without its header of `--` lines."""
+    lines = (shipped("sql") / name).read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(dropwhile(lambda line: line.startswith("--") or not line.strip(), lines))
 
 
 def connect(memory_limit: str = "4GB", threads: int = 2, temp: Path | None = None) -> duckdb.DuckDBPyConnection:

@@ -1,0 +1,63 @@
+"""An ingested database: one file, its schema, and the doors to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rdl.database.engine import Engine, quote
+from rdl.database.ingest import TableReport, ingest
+from rdl.database.sandbox import Sandbox
+from rdl.database.schema import Schema
+from rdl.project import Project
+from rdl.timeline import ALWAYS, NEVER, parse_duration
+
+
+@dataclass(frozen=True)
+class Database:
+    """Rows that were read once, in the project's home.
+
+    Attributes:
+        path: the DuckDB file, opened read-only by every reader.
+        schema: tables, keys, times, references, meanings.
+        fingerprint: content hash of source, settings and staging: names every cache made from these rows.
+        report: what was found while reading.
+    """
+
+    project: Project
+    path: Path
+    schema: Schema
+    fingerprint: str
+    report: Mapping[str, TableReport]
+
+    def engine(self) -> Engine:
+        """A private connection for rdl's own SQL."""
+        settings = self.project.database
+        return Engine(self.path, settings.memory_limit, settings.threads, self.project.home / "tmp")
+
+    def sandbox(self) -> Sandbox:
+        """A locked connection for users' SQL."""
+        settings = self.project.database
+        limit = parse_duration(settings.query_limit)
+        return Sandbox(self.path, settings.memory_limit, settings.threads, limit, self.project.home / "tmp")
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """First and last event time over all tables that have one, in microseconds UTC; (0, 0) where none has."""
+        timed = [t for t in self.schema.tables.values() if t.time is not None and t.rows]
+        if not timed:
+            return 0, 0
+        times = " UNION ALL ".join(f"SELECT _time - {t.lag} AS t FROM rows.{quote(t.name)} WHERE _time <> {NEVER}" for t in timed)
+        with self.engine() as engine:
+            found = engine.numpy(f"SELECT coalesce(min(t), {ALWAYS}) AS a, coalesce(max(t), {ALWAYS}) AS b FROM ({times})")
+        return int(found["a"][0]), int(found["b"][0])
+
+
+def open_database(project: Project) -> Database:
+    """Read the project's source, or find it already read.
+
+    Raises:
+        ProjectError, SchemaError, SqlError: the source, a declaration or a staging SELECT is wrong.
+    """
+    found = ingest(project)
+    return Database(project, found.path, found.schema, found.fingerprint, found.report)

@@ -1,0 +1,98 @@
+"""Where rows come from: a folder of CSV or Parquet, a DuckDB file, or the `db/` folder of a RelBench project.
+
+A source becomes a set of named SELECTs over the raw data, and a fingerprint of its contents.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from rdl.database.engine import literal, quote
+from rdl.errors import ProjectError
+
+_READERS = {
+    ".parquet": "SELECT * FROM read_parquet({path})",
+    ".csv": r"SELECT * FROM read_csv({path}, header = true, nullstr = ['', '\N'], sample_size = 100000)",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Raw tables ready to be read.
+
+    Attributes:
+        tables: SELECT text by table name.
+        files: the files behind them, for the fingerprint.
+        attach: a DuckDB file to attach as `source` first, if any.
+    """
+
+    tables: Mapping[str, str]
+    files: tuple[Path, ...]
+    attach: Path | None = None
+
+
+def scan(path: Path, settings_file: Path) -> Source:
+    """Find the raw tables under `path`.
+
+    Raises:
+        ProjectError: there is nothing at `path`, it holds no table, or two files claim the same table.
+    """
+    if path.is_dir():
+        return _folder(path, settings_file)
+    if path.is_file() and path.suffix in {".duckdb", ".db", ".ddb"}:
+        return _duckdb_file(path, settings_file)
+    what = f"the source {str(path)!r} does not exist" if not path.exists() else f"cannot read {path.name!r} as a source"
+    raise ProjectError(
+        what, where=f"{settings_file}, [database] source", fix="name a folder of .csv or .parquet files, or a .duckdb file"
+    )
+
+
+def _folder(path: Path, settings_file: Path) -> Source:
+    files = sorted(f for f in path.iterdir() if f.suffix in _READERS)
+    tables: dict[str, str] = {}
+    for file in files:
+        if file.stem in tables:
+            raise ProjectError(
+                f"two files hold the table {file.stem!r}", where=str(path), fix="keep one of the .csv and .parquet files"
+            )
+        tables[file.stem] = _READERS[file.suffix].format(path=literal(str(file)))
+    if not tables:
+        raise ProjectError(
+            f"no .csv or .parquet file in {str(path)!r}", where=f"{settings_file}, [database] source", fix="name another folder"
+        )
+    return Source(tables, tuple(files))
+
+
+def _duckdb_file(path: Path, settings_file: Path) -> Source:
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute(f"ATTACH {literal(str(path))} AS source (READ_ONLY)").fetchall()
+        rows = connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'source' "
+            "UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = 'source' AND NOT internal ORDER BY ALL"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise ProjectError(f"not readable as a DuckDB file: {error}", where=str(path), fix="check the file") from error
+    finally:
+        connection.close()
+    tables = {name: f"SELECT * FROM source.{quote(schema)}.{quote(name)}" for schema, name in rows}
+    if len(tables) < len(rows):
+        raise ProjectError("two schemas hold tables of one name", where=str(path), fix="stage them under different names")
+    if not tables:
+        raise ProjectError("the DuckDB file holds no table", where=f"{settings_file}, [database] source", fix="name another file")
+    return Source(tables, (path,), attach=path)
+
+
+def content_hash(files: tuple[Path, ...], *texts: str) -> str:
+    """Hex digest over the names and bytes of `files` and over `texts`."""
+    digest = hashlib.blake2b(digest_size=16)
+    for text in texts:
+        digest.update(text.encode() + b"\0")
+    for file in files:
+        digest.update(file.name.encode() + b"\0")
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest())
+    return digest.hexdigest()
