@@ -112,7 +112,9 @@ def open_project(folder: str | Path, home: str | Path | None = None) -> Project:
     """
     root = Path(folder).resolve()
     if not root.is_dir():
-        raise ProjectError(f"no such folder: {folder}", fix="name a project folder with --project, or make one: rdl demo shop")
+        raise ProjectError(
+            f"no such folder: {folder}", fix="name a project folder with --project, or make one: rdl demo shop"
+        )
     place = Path(home).resolve() if home is not None else root / ".rdl"
     if (root / "rdl.toml").is_file():
         return _from_toml(root, place)
@@ -129,7 +131,9 @@ def _from_toml(root: Path, home: Path) -> Project:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProjectError(f"not readable as TOML: {error}", where=str(path), fix="mend the line named above") from error
+        raise ProjectError(
+            f"not readable as TOML: {error}", where=str(path), fix="mend the line named above"
+        ) from error
     settings = validate(_File, raw, str(path))
     for name, table in settings.tables.items():
         check_duration(table.lag, f"{path}, [tables.{name}] lag")
@@ -149,16 +153,16 @@ def _from_relbench(root: Path, home: Path) -> Project:
     raw = read_yaml(path)
     try:
         tables = {
-            name: TableSettings(
-                key=table["pkey"], time=table["time_col"], references=dict(table.get("fkeys") or {})
-            )
+            name: TableSettings(key=table["pkey"], time=table["time_col"], references=dict(table.get("fkeys") or {}))
             for name, table in raw["tables"].items()
         }
         splits = RelbenchSplits(parse_time(raw["val_timestamp"]), parse_time(raw["test_timestamp"]))
         name = raw["name"]
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise ProjectError(
-            f"not a RelBench v3 manifest: {error!r}", where=str(path), fix="it needs name, val_timestamp, test_timestamp, tables"
+            f"not a RelBench v3 manifest: {error!r}",
+            where=str(path),
+            fix="it needs name, val_timestamp, test_timestamp, tables",
         ) from error
     return Project(name, root, home, DatabaseSettings(source="db"), tables, relbench=splits)
 
@@ -174,9 +178,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise ProjectError(f"not readable as YAML: {error}", where=str(path), fix="check that the file is whole") from error
+        raise ProjectError(
+            f"not readable as YAML: {error}", where=str(path), fix="check that the file is whole"
+        ) from error
     if not isinstance(raw, dict):
-        raise ProjectError(f"expected a mapping, found {type(raw).__name__}", where=str(path), fix="see RelBench's v3 format")
+        raise ProjectError(
+            f"expected a mapping, found {type(raw).__name__}", where=str(path), fix="see RelBench's v3 format"
+        )
     return raw
 
 
@@ -189,10 +197,14 @@ def validate(model: type[T], raw: Mapping[str, Any], where: str) -> T:
         place = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = _known_keys(model, first["loc"][:-1])
-            raise ProjectError(f"unknown key {place!r}", where=where, fix=nearest(str(first["loc"][-1]), known)) from error
+            raise ProjectError(
+                f"unknown key {place!r}", where=where, fix=nearest(str(first["loc"][-1]), known)
+            ) from error
         if first["type"] == "missing":
             raise ProjectError(f"missing key {place!r}", where=where, fix=f"add {place!r}") from error
-        raise ProjectError(f"{place} = {first['input']!r}: {first['msg']}", where=where, fix="correct the value") from error
+        raise ProjectError(
+            f"{place} = {first['input']!r}: {first['msg']}", where=where, fix="correct the value"
+        ) from error
 
 
 def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
@@ -206,7 +218,7 @@ def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[st
             models = [a for a in current.__args__ if isinstance(a, type) and issubclass(a, BaseModel)]
             current = models[0] if models and str(part) not in getattr(current, "model_fields", {}) else current
     if isinstance(current, type) and issubclass(current, BaseModel):
-        return list(current.model_fields)
+        return [info.alias or name for name, info in current.model_fields.items()]
     return []
 
 

@@ -4,4 +4,15 @@ from rdl.database.database import Database, open_database
 from rdl.database.engine import Engine, load_sql, quote
 from rdl.database.schema import Column, Reference, Schema, Semantic, Table
 
-__all__ = ["Column", "Database", "Engine", "Reference", "Schema", "Semantic", "Table", "load_sql", "open_database", "quote"]
+__all__ = [
+    "Column",
+    "Database",
+    "Engine",
+    "Reference",
+    "Schema",
+    "Semantic",
+    "Table",
+    "load_sql",
+    "open_database",
+    "quote",
+]

@@ -118,11 +118,15 @@ def write_demo(
 
 def _check(folder: Path, rows: int) -> None:
     if rows < 1_000:
-        raise ProjectError(f"rows = {rows} is too small for a shop", where=str(folder), fix="ask for 1000 orders or more")
+        raise ProjectError(
+            f"rows = {rows} is too small for a shop", where=str(folder), fix="ask for 1000 orders or more"
+        )
     if folder.exists() and not folder.is_dir():
         raise ProjectError("not a folder", where=str(folder), fix="name a new or empty folder")
     if folder.exists() and any(folder.iterdir()) and not _is_demo(folder):
-        raise ProjectError("the folder is not empty, and no demo shop", where=str(folder), fix="name a new or empty folder")
+        raise ProjectError(
+            "the folder is not empty, and no demo shop", where=str(folder), fix="name a new or empty folder"
+        )
 
 
 def _is_demo(folder: Path) -> bool:

@@ -83,7 +83,8 @@ def ingest(project: Project) -> Ingested:
                 left.unlink(missing_ok=True)
     facts = json.loads(meta.read_text(encoding="utf-8"))
     reports = {
-        name: TableReport(r["rows"], r["null_times"], r["dangling"], tuple(r["unread"])) for name, r in facts["report"].items()
+        name: TableReport(r["rows"], r["null_times"], r["dangling"], tuple(r["unread"]))
+        for name, r in facts["report"].items()
     }
     return Ingested(path, Schema.from_json(facts["schema"]), fingerprint, reports)
 
@@ -93,7 +94,9 @@ def _make_home(folder: Path, project: Project) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ProjectError(
-            f"cannot write the project's home: {error}", where=str(project.home), fix="name a writable folder with --home"
+            f"cannot write the project's home: {error}",
+            where=str(project.home),
+            fix="name a writable folder with --home",
         ) from error
 
 
@@ -104,7 +107,8 @@ def _staging(project: Project) -> dict[str, str]:
     folder = project.root / project.database.staging
     if not folder.is_dir():
         raise ProjectError(
-            f"no staging folder {project.database.staging!r}", where=f"{project.settings_file}, [database] staging",
+            f"no staging folder {project.database.staging!r}",
+            where=f"{project.settings_file}, [database] staging",
             fix="make the folder, or remove the line",
         )
     return {file.stem: file.read_text(encoding="utf-8").strip().rstrip(";") for file in sorted(folder.glob("*.sql"))}
@@ -156,19 +160,22 @@ class _Ingest:
         for name, settings in self._project.tables.items():
             if name not in selects:
                 raise SchemaError(
-                    f"the declared table {name!r} is not in the source", where=f"{self._project.settings_file}, [tables.{name}]",
+                    f"the declared table {name!r} is not in the source",
+                    where=f"{self._project.settings_file}, [tables.{name}]",
                     fix=nearest(name, selects),
                 )
             for column, parent in settings.references.items():
                 if parent not in selects:
                     raise SchemaError(
                         f"{name}.{column} references the unknown table {parent!r}",
-                        where=f"{self._project.settings_file}, [tables.{name}] references", fix=nearest(parent, selects),
+                        where=f"{self._project.settings_file}, [tables.{name}] references",
+                        fix=nearest(parent, selects),
                     )
                 if len(self._settings(parent).key_columns) != 1:
                     raise SchemaError(
                         f"{name}.{column} references {parent!r}, which declares no single-column key",
-                        where=f"{self._project.settings_file}, [tables.{parent}]", fix=f'add key = "…" to [tables.{parent}]',
+                        where=f"{self._project.settings_file}, [tables.{parent}]",
+                        fix=f'add key = "…" to [tables.{parent}]',
                     )
 
     def _settings(self, table: str) -> TableSettings:
@@ -180,25 +187,32 @@ class _Ingest:
             rows = self._run(f"DESCRIBE {select}")
         except Exception as error:
             if name in self._staging:
-                raise SchemaError(f"the staging SELECT fails: {error}", where=f"staging file {name}.sql", fix="mend the SQL") from error
+                raise SchemaError(
+                    f"the staging SELECT fails: {error}", where=f"staging file {name}.sql", fix="mend the SQL"
+                ) from error
             raise
         types = {row[0]: row[1] for row in rows}
         settings = self._settings(name)
         declared = {
-            "key": settings.key_columns, "time": (settings.time,) if settings.time else (), "references": tuple(settings.references),
-            "hide": tuple(settings.hide), "types": tuple(settings.types),
+            "key": settings.key_columns,
+            "time": (settings.time,) if settings.time else (),
+            "references": tuple(settings.references),
+            "hide": tuple(settings.hide),
+            "types": tuple(settings.types),
         }
         for place, wanted in declared.items():
             for column in wanted:
                 if column not in types:
                     raise SchemaError(
                         f"no column {column!r} in table {name!r}",
-                        where=f"{self._project.settings_file}, [tables.{name}] {place}", fix=nearest(column, types),
+                        where=f"{self._project.settings_file}, [tables.{name}] {place}",
+                        fix=nearest(column, types),
                     )
         if settings.time and not types[settings.time].upper().startswith(("TIMESTAMP", "DATE")):
             raise SchemaError(
                 f"the time column {name}.{settings.time} is {types[settings.time]}, not a date or timestamp",
-                where=f"{self._project.settings_file}, [tables.{name}] time", fix="cast it in a staging SELECT",
+                where=f"{self._project.settings_file}, [tables.{name}] time",
+                fix="cast it in a staging SELECT",
             )
         return types
 
@@ -230,13 +244,21 @@ class _Ingest:
         where = f"table {name}, key {', '.join(settings.key_columns)}"
         nulls = self._run(f"SELECT count(*) FROM ordered.{quote(name)} WHERE {missing}")[0][0]
         if nulls:
-            raise SchemaError(f"the key is null in {nulls} rows", where=where, fix="drop those rows in a staging SELECT, or declare another key")
-        double = self._run(f"SELECT {columns}, count(*) AS n FROM ordered.{quote(name)} GROUP BY ALL HAVING n > 1 ORDER BY ALL LIMIT 1")
+            raise SchemaError(
+                f"the key is null in {nulls} rows",
+                where=where,
+                fix="drop those rows in a staging SELECT, or declare another key",
+            )
+        double = self._run(
+            f"SELECT {columns}, count(*) AS n FROM ordered.{quote(name)} GROUP BY ALL HAVING n > 1 ORDER BY ALL LIMIT 1"
+        )
         if double:
             *values, count = double[0]
             shown = ", ".join(str(v) for v in values)
             raise SchemaError(
-                f"the key {shown!r} stands in {count} rows", where=where, fix="keep one row per key in a staging SELECT, or declare another key"
+                f"the key {shown!r} stands in {count} rows",
+                where=where,
+                fix="keep one row per key in a staging SELECT, or declare another key",
             )
 
     def _finish(self, name: str, columns: Mapping[str, Mapping[str, str]]) -> tuple[Table, TableReport]:
@@ -253,7 +275,10 @@ class _Ingest:
         native = ", ".join(quote(c) for c in types)
         self._run(
             load_sql("staging/resolve.sql").format(
-                target=f"rows.{quote(name)}", source=f"ordered.{quote(name)}", references="".join(extra), joins="\n".join(joins)
+                target=f"rows.{quote(name)}",
+                source=f"ordered.{quote(name)}",
+                references="".join(extra),
+                joins="\n".join(joins),
             )
         )
         self._run(f"CREATE VIEW main.{quote(name)} AS SELECT {native} FROM db.rows.{quote(name)}")
@@ -267,8 +292,14 @@ class _Ingest:
         }
         described = tuple(Column(c, self._semantic(name, c, t), t) for c, t in types.items())
         table = Table(
-            name, settings.key_columns, settings.time, parse_duration(settings.lag),
-            tuple(Reference(c, p) for c, p in settings.references.items()), described, rows, tuple(settings.hide),
+            name,
+            settings.key_columns,
+            settings.time,
+            parse_duration(settings.lag),
+            tuple(Reference(c, p) for c, p in settings.references.items()),
+            described,
+            rows,
+            tuple(settings.hide),
         )
         unread = tuple(c.name for c in described if c.semantic is Semantic.IDENTIFIER and c.name not in table.key)
         return table, TableReport(rows, null_times, {c: n for c, n in dangling.items() if n}, unread)
@@ -279,7 +310,11 @@ class _Ingest:
             "WHERE late OR moved"
         )[0][0]
         if bad:
-            raise SchemaError(f"{bad} rows of {name!r} were written out of time order", where="ingestion", fix="report this as a defect of rdl")
+            raise SchemaError(
+                f"{bad} rows of {name!r} were written out of time order",
+                where="ingestion",
+                fix="report this as a defect of rdl",
+            )
 
     def _semantic(self, table: str, column: str, sql_type: str) -> Semantic:
         settings = self._settings(table)

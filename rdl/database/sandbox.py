@@ -89,7 +89,9 @@ class Sandbox:
         except duckdb.Error as error:
             if expired.is_set():
                 raise SqlError(
-                    f"the query ran past its limit of {self._limit:g} s", where=where, fix="make it cheaper, or raise [database] query_limit"
+                    f"the query ran past its limit of {self._limit:g} s",
+                    where=where,
+                    fix="make it cheaper, or raise [database] query_limit",
                 ) from error
             raise SqlError(f"the query fails: {error}", where=where, fix="mend the SQL") from error
         finally:

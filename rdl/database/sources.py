@@ -46,7 +46,9 @@ def scan(path: Path, settings_file: Path) -> Source:
         return _duckdb_file(path, settings_file)
     what = f"the source {str(path)!r} does not exist" if not path.exists() else f"cannot read {path.name!r} as a source"
     raise ProjectError(
-        what, where=f"{settings_file}, [database] source", fix="name a folder of .csv or .parquet files, or a .duckdb file"
+        what,
+        where=f"{settings_file}, [database] source",
+        fix="name a folder of .csv or .parquet files, or a .duckdb file",
     )
 
 
@@ -56,12 +58,16 @@ def _folder(path: Path, settings_file: Path) -> Source:
     for file in files:
         if file.stem in tables:
             raise ProjectError(
-                f"two files hold the table {file.stem!r}", where=str(path), fix="keep one of the .csv and .parquet files"
+                f"two files hold the table {file.stem!r}",
+                where=str(path),
+                fix="keep one of the .csv and .parquet files",
             )
         tables[file.stem] = _READERS[file.suffix].format(path=literal(str(file)))
     if not tables:
         raise ProjectError(
-            f"no .csv or .parquet file in {str(path)!r}", where=f"{settings_file}, [database] source", fix="name another folder"
+            f"no .csv or .parquet file in {str(path)!r}",
+            where=f"{settings_file}, [database] source",
+            fix="name another folder",
         )
     return Source(tables, tuple(files))
 
@@ -80,9 +86,13 @@ def _duckdb_file(path: Path, settings_file: Path) -> Source:
         connection.close()
     tables = {name: f"SELECT * FROM source.{quote(schema)}.{quote(name)}" for schema, name in rows}
     if len(tables) < len(rows):
-        raise ProjectError("two schemas hold tables of one name", where=str(path), fix="stage them under different names")
+        raise ProjectError(
+            "two schemas hold tables of one name", where=str(path), fix="stage them under different names"
+        )
     if not tables:
-        raise ProjectError("the DuckDB file holds no table", where=f"{settings_file}, [database] source", fix="name another file")
+        raise ProjectError(
+            "the DuckDB file holds no table", where=f"{settings_file}, [database] source", fix="name another file"
+        )
     return Source(tables, (path,), attach=path)
 
 

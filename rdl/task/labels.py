@@ -1,0 +1,228 @@
+"""From queries to labels, populations and past labels: run in the sandbox, checked, and mapped to dense entity rows."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from rdl.database import Database, quote
+from rdl.errors import TaskError, nearest
+from rdl.task.cutoffs import Split, history_cutoffs, split_cutoffs
+from rdl.task.seeds import History, Int, Labels, Seeds
+from rdl.task.task import Kind, Task
+from rdl.timeline import format_time, to_datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """What was left out on the way from the label query to the labels, and why."""
+
+    rows: int
+    unknown_entity: int
+    null_label: int
+    outside_population: int
+
+
+def split_labels(database: Database, task: Task, split: Split) -> Labels:
+    """The labels of one published split."""
+    return labels_at(database, task, split_cutoffs(task, split, database.span))[0]
+
+
+def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, LabelReport]:
+    """Labels at `cutoffs`, ordered by (cutoff, entity), with up-to-date seeds.
+
+    Raises:
+        TaskError: a query has wrong columns, a null cutoff, a duplicate (entity, cutoff), or a label of the wrong kind.
+        SqlError: a query fails.
+    """
+    result = _query(database, task, task.label_sql, cutoffs, "label query", (task.label_column,))
+    found = _resolve(database, task, result, "label query")
+    inside = np.ones(len(found.entity), dtype=bool)
+    if task.population_sql is not None:
+        people = population_at(database, task, cutoffs)
+        rows = database.schema[task.entity_table].rows
+        inside = np.isin(
+            _pair(found.cutoff, found.entity, cutoffs, rows), _pair(people.cutoff, people.entity, cutoffs, rows)
+        )
+    target = _target(result, task)
+    known = ~np.isnan(target)
+    keep = inside & known & (found.entity >= 0)
+    order = np.lexsort((found.entity[keep], found.cutoff[keep]))
+    labels = Labels(Seeds.at(found.entity[keep][order], found.cutoff[keep][order]), target[keep][order])
+    if task.kind is Kind.BINARY:
+        _check_binary(labels, task)
+    report = LabelReport(
+        len(labels), int((found.entity < 0).sum()), int((~known).sum()), int((~inside & (found.entity >= 0)).sum())
+    )
+    return labels, report
+
+
+def population_at(database: Database, task: Task, cutoffs: Int) -> Seeds:
+    """Who is asked about at `cutoffs`, ordered by (cutoff, entity).
+
+    A task with a population query asks it. One without (RelBench) takes the entities that had a mature label within the last
+    year, or twelve horizons where that is longer: what can be known of its population without knowing the future.
+    """
+    if task.population_sql is None:
+        return _derived_population(database, task, cutoffs)
+    result = _query(database, task, task.population_sql, cutoffs, "population query", ())
+    found = _resolve(database, task, result, "population query")
+    keep = found.entity >= 0
+    order = np.lexsort((found.entity[keep], found.cutoff[keep]))
+    return Seeds.at(found.entity[keep][order], found.cutoff[keep][order])
+
+
+def _derived_population(database: Database, task: Task, cutoffs: Int) -> Seeds:
+    memory = max(366 * 86_400_000_000, 12 * task.horizon)
+    entities, moments = [], []
+    for cutoff in np.unique(cutoffs):
+        grid = history_cutoffs(task, np.array([cutoff]), int(cutoff) - memory)
+        recent, _ = labels_at(database, task, grid)
+        people = np.unique(recent.seeds.entity)
+        entities.append(people)
+        moments.append(np.full(len(people), cutoff, dtype=np.int64))
+    return Seeds.at(np.concatenate(entities), np.concatenate(moments))
+
+
+def past_labels(database: Database, task: Task, cutoffs: Int) -> History:
+    """The task's own past labels for seeds at `cutoffs`, which must lie on one lattice."""
+    grid = history_cutoffs(task, cutoffs, database.span[0])
+    empty = np.array([], dtype=np.int64)
+    if not len(grid):
+        return History(empty, empty, empty, np.array([], dtype=np.float64))
+    labels, _ = labels_at(database, task, grid)
+    seeds = labels.seeds
+    return History(seeds.entity, seeds.cutoff, seeds.cutoff + task.last_read(0), labels.target)
+
+
+def entity_keys(database: Database, task: Task, entity: Int) -> pa.Array:
+    """The native keys [n] of dense entity rows [n]."""
+    with database.engine() as engine:
+        key = database.schema[task.entity_table].key[0]
+        keys = engine.arrow(f"SELECT {quote(key)} AS k FROM rows.{quote(task.entity_table)} ORDER BY _row")
+    return keys["k"].combine_chunks().take(pa.array(entity))
+
+
+def find_entities(database: Database, task: Task, keys: pa.Array) -> Int:
+    """The dense entity rows [n] of native keys [n]; -1 where a key is unknown."""
+    key = database.schema[task.entity_table].key[0]
+    with database.engine() as engine:
+        engine.register("wanted", pa.table({"i": pa.array(np.arange(len(keys))), "k": keys}))
+        table = quote(task.entity_table)
+        kinds = engine.arrow(f"SELECT any_value(typeof({quote(key)})) AS t FROM rows.{table}")["t"].to_pylist()
+        cast = f"try_cast(w.k AS {kinds[0]})" if kinds[0] else "w.k"
+        found = engine.numpy(
+            f"SELECT coalesce(e._row, -1) AS r FROM wanted w LEFT JOIN rows.{table} e ON e.{quote(key)} = {cast} ORDER BY w.i"
+        )
+    return np.asarray(found["r"], dtype=np.int64)
+
+
+def _query(database: Database, task: Task, sql: str, cutoffs: Int, name: str, more: "Sequence[str]") -> pa.Table:
+    """Run a query over the grid of cutoffs and check its columns."""
+    table, column = task.grid
+    grid = pa.table({column: pa.array(cutoffs, pa.timestamp("us"))})
+    where = f"{task.path}, {name}"
+    with database.sandbox() as sandbox:
+        result = sandbox.select(sql, where, {table: grid}, {"horizon": timedelta(microseconds=task.horizon)})
+    wanted = (task.cutoff_column, task.entity_column, *more)
+    for column in wanted:
+        if column not in result.column_names:
+            raise TaskError(
+                f"the result lacks the column {column!r}", where=where, fix=nearest(column, result.column_names)
+            )
+    extra = [c for c in result.column_names if c not in wanted]
+    if extra:
+        raise TaskError(
+            f"the result has the extra column {extra[0]!r}", where=where, fix=f"select only {', '.join(wanted)}"
+        )
+    return result
+
+
+def _resolve(database: Database, task: Task, result: pa.Table, name: str) -> Seeds:
+    """Dense entity rows (-1 where unknown) and cutoffs of a result; refuses null cutoffs and duplicate pairs."""
+    where = f"{task.path}, {name}"
+    moments = result[task.cutoff_column]
+    if not (pa.types.is_timestamp(moments.type) or pa.types.is_date(moments.type)):
+        raise TaskError(
+            f"{task.cutoff_column!r} is {moments.type}, not a timestamp",
+            where=where,
+            fix="select the grid's own cutoff",
+        )
+    if moments.null_count:
+        raise TaskError(
+            f"{moments.null_count} rows have a null cutoff", where=where, fix="join so that every row keeps its cutoff"
+        )
+    cutoff = moments.cast(pa.timestamp("us")).combine_chunks().cast(pa.int64()).to_numpy()
+    entity = find_entities(database, task, result[task.entity_column].combine_chunks())
+    order = np.lexsort((entity, cutoff))
+    same = (np.diff(cutoff[order]) == 0) & (np.diff(entity[order]) == 0) & (entity[order][1:] >= 0)
+    if same.any():
+        i = int(order[int(np.flatnonzero(same)[0])])
+        raise TaskError(
+            f"({result[task.entity_column][i].as_py()!r}, {format_time(int(cutoff[i]))}) stands in several rows",
+            where=where,
+            fix="group by cutoff and entity",
+        )
+    return Seeds.at(entity, cutoff)
+
+
+def _target(result: pa.Table, task: Task) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    column = result[task.label_column].combine_chunks()
+    kind = column.type
+    if not (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    ):
+        raise TaskError(
+            f"the label {task.label_column!r} is {kind}, not a number",
+            where=f"{task.path}, label query",
+            fix="cast it to a number or boolean",
+        )
+    numbers = column.cast(pa.int8()) if pa.types.is_boolean(kind) else column
+    target = np.array(numbers.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    if np.isinf(target).any():
+        raise TaskError("a label is infinite", where=f"{task.path}, label query", fix="divide by nullif(…, 0)")
+    return target
+
+
+def _check_binary(labels: Labels, task: Task) -> None:
+    odd = labels.target[(labels.target != 0) & (labels.target != 1)]
+    if len(odd):
+        raise TaskError(
+            f"a binary label is {odd[0]:g}",
+            where=f"{task.path}, label query",
+            fix="return 0 or 1, or kind = 'regression'",
+        )
+
+
+def check_classes(task: Task, labels: Labels) -> None:
+    """Refuse to fit what cannot be told apart.
+
+    Raises:
+        TaskError: there is no label, or a binary task has one class only.
+    """
+    if not len(labels):
+        raise TaskError(
+            "there is no label to fit",
+            where=str(task.path),
+            fix="check the population and label queries with: rdl tasks",
+        )
+    if task.kind is Kind.BINARY and len(np.unique(labels.target)) < 2:
+        dates = f"{to_datetime(int(labels.seeds.cutoff.min())).date()} to {to_datetime(int(labels.seeds.cutoff.max())).date()}"
+        raise TaskError(
+            f"all {len(labels)} labels from {dates} are {labels.target[0]:g}: one class only",
+            where=f"{task.path}, label query",
+            fix="check the condition of the label",
+        )
+
+
+def _pair(cutoff: Int, entity: Int, grid: Int, rows: int) -> Int:
+    """One integer per (cutoff, entity)."""
+    return np.asarray(np.searchsorted(np.sort(grid), cutoff) * (rows + 1) + entity, dtype=np.int64)

@@ -1,0 +1,59 @@
+"""What to predict: for which entity, over which window, judged by which metric."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Kind(StrEnum):
+    """The kind of question, which decides objectives, heads and metrics."""
+
+    BINARY = "binary"
+    REGRESSION = "regression"
+
+
+DEFAULT_METRIC = {Kind.BINARY: "roc_auc", Kind.REGRESSION: "mae"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question, ready to be asked of the database at any cutoff.
+
+    Attributes:
+        entity_column: the column of the queries' results that holds the entity's key.
+        horizon: microseconds that the label looks ahead.
+        every: microseconds between cutoffs.
+        validate: first validation cutoff.
+        test: first test cutoff.
+        label_sql: SELECT of (cutoff, entity, label) over the grid of cutoffs.
+        population_sql: SELECT of (cutoff, entity) that sees only what is visible at the cutoff, or None: the label query then
+            decides by itself, with knowledge of the future, who is asked about.
+        cutoff_column: the cutoff's name in the results.
+        label_column: the label's name in the result.
+        grid: table and column by which the queries read the cutoffs.
+        closed: whether the label reads rows at `cutoff + horizon` itself, as RelBench's windows (c, c + h] do.
+        evaluations: how many validation and test cutoffs there are at most.
+        path: the file, for messages.
+    """
+
+    name: str
+    kind: Kind
+    entity_table: str
+    entity_column: str
+    horizon: int
+    every: int
+    validate: int
+    test: int
+    metric: str
+    label_sql: str
+    population_sql: str | None
+    path: Path
+    cutoff_column: str = "cutoff"
+    label_column: str = "label"
+    grid: tuple[str, str] = ("cutoffs", "cutoff")
+    closed: bool = False
+    evaluations: int | None = None
+
+    def last_read(self, cutoff: int) -> int:
+        """The last instant that the label of `cutoff` reads; the label is usable where `last_read < as_of`."""
+        return cutoff + self.horizon - (0 if self.closed else 1)
