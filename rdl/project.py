@@ -112,9 +112,7 @@ def open_project(folder: str | Path, home: str | Path | None = None) -> Project:
     """
     root = Path(folder).resolve()
     if not root.is_dir():
-        raise ProjectError(
-            f"no such folder: {folder}", fix="name a project folder with --project, or make one: rdl demo shop"
-        )
+        raise ProjectError(f"no such folder: {folder}", fix="name a project folder with --project, or make one: rdl demo shop")
     place = Path(home).resolve() if home is not None else root / ".rdl"
     if (root / "rdl.toml").is_file():
         return _from_toml(root, place)
@@ -131,9 +129,7 @@ def _from_toml(root: Path, home: Path) -> Project:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProjectError(
-            f"not readable as TOML: {error}", where=str(path), fix="mend the line named above"
-        ) from error
+        raise ProjectError(f"not readable as TOML: {error}", where=str(path), fix="mend the line named above") from error
     settings = validate(_File, raw, str(path))
     for name, table in settings.tables.items():
         check_duration(table.lag, f"{path}, [tables.{name}] lag")
@@ -178,13 +174,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise ProjectError(
-            f"not readable as YAML: {error}", where=str(path), fix="check that the file is whole"
-        ) from error
+        raise ProjectError(f"not readable as YAML: {error}", where=str(path), fix="check that the file is whole") from error
     if not isinstance(raw, dict):
-        raise ProjectError(
-            f"expected a mapping, found {type(raw).__name__}", where=str(path), fix="see RelBench's v3 format"
-        )
+        raise ProjectError(f"expected a mapping, found {type(raw).__name__}", where=str(path), fix="see RelBench's v3 format")
     return raw
 
 
@@ -197,14 +189,10 @@ def validate(model: type[T], raw: Mapping[str, Any], where: str) -> T:
         place = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = _known_keys(model, first["loc"][:-1])
-            raise ProjectError(
-                f"unknown key {place!r}", where=where, fix=nearest(str(first["loc"][-1]), known)
-            ) from error
+            raise ProjectError(f"unknown key {place!r}", where=where, fix=nearest(str(first["loc"][-1]), known)) from error
         if first["type"] == "missing":
             raise ProjectError(f"missing key {place!r}", where=where, fix=f"add {place!r}") from error
-        raise ProjectError(
-            f"{place} = {first['input']!r}: {first['msg']}", where=where, fix="correct the value"
-        ) from error
+        raise ProjectError(f"{place} = {first['input']!r}: {first['msg']}", where=where, fix="correct the value") from error
 
 
 def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -62,7 +62,7 @@ def parse_time(value: str | date | datetime) -> int:
         except ValueError:
             raise TimeError(f"not a time: {value!r}", fix="write it as 2025-08-01 or 2025-08-01T06:00:00") from None
     if not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a date is midnight UTC, set below
+        value = datetime(value.year, value.month, value.day)
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
     return (value - _EPOCH) // timedelta(microseconds=1)
@@ -83,7 +83,7 @@ def parse_duration(value: str) -> int:
 
 def to_datetime(time: int) -> datetime:
     """The naive UTC datetime of microseconds `time`."""
-    return datetime(1970, 1, 1) + timedelta(microseconds=time)  # noqa: DTZ001 - naive means UTC throughout rdl
+    return datetime(1970, 1, 1) + timedelta(microseconds=time)
 
 
 def format_time(time: int) -> str:

@@ -47,13 +47,9 @@ class Database:
         timed = [t for t in self.schema.tables.values() if t.time is not None and t.rows]
         if not timed:
             return 0, 0
-        times = " UNION ALL ".join(
-            f"SELECT _time - {t.lag} AS t FROM rows.{quote(t.name)} WHERE _time <> {NEVER}" for t in timed
-        )
+        times = " UNION ALL ".join(f"SELECT _time - {t.lag} AS t FROM rows.{quote(t.name)} WHERE _time <> {NEVER}" for t in timed)
         with self.engine() as engine:
-            found = engine.numpy(
-                f"SELECT coalesce(min(t), {ALWAYS}) AS a, coalesce(max(t), {ALWAYS}) AS b FROM ({times})"
-            )
+            found = engine.numpy(f"SELECT coalesce(min(t), {ALWAYS}) AS a, coalesce(max(t), {ALWAYS}) AS b FROM ({times})")
         return int(found["a"][0]), int(found["b"][0])
 
 

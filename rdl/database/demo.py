@@ -86,9 +86,7 @@ class DemoSummary:
     rows: Mapping[str, int]
 
 
-def write_demo(
-    folder: Path, rows: int = 200_000, seed: int = 0, memory_limit: str = "4GB", threads: int = 2
-) -> DemoSummary:
+def write_demo(folder: Path, rows: int = 200_000, seed: int = 0, memory_limit: str = "4GB", threads: int = 2) -> DemoSummary:
     """Make the demo shop in `folder`: `data/*.parquet`, `rdl.toml`, and the tasks churn and spend.
 
     Args:
@@ -118,15 +116,11 @@ def write_demo(
 
 def _check(folder: Path, rows: int) -> None:
     if rows < 1_000:
-        raise ProjectError(
-            f"rows = {rows} is too small for a shop", where=str(folder), fix="ask for 1000 orders or more"
-        )
+        raise ProjectError(f"rows = {rows} is too small for a shop", where=str(folder), fix="ask for 1000 orders or more")
     if folder.exists() and not folder.is_dir():
         raise ProjectError("not a folder", where=str(folder), fix="name a new or empty folder")
     if folder.exists() and any(folder.iterdir()) and not _is_demo(folder):
-        raise ProjectError(
-            "the folder is not empty, and no demo shop", where=str(folder), fix="name a new or empty folder"
-        )
+        raise ProjectError("the folder is not empty, and no demo shop", where=str(folder), fix="name a new or empty folder")
 
 
 def _is_demo(folder: Path) -> bool:

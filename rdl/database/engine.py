@@ -80,9 +80,7 @@ class Engine:
     def __enter__(self) -> "Engine":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._connection.close()
 
     def execute(self, sql: str, params: Parameters = None) -> None:
@@ -111,8 +109,7 @@ class Engine:
         """The result as arrays by column; null integers are refused by numpy, so COALESCE them in SQL."""
         table = self.arrow(sql, params)
         return {
-            name: np.ascontiguousarray(column.to_numpy())
-            for name, column in zip(table.column_names, table.columns, strict=True)
+            name: np.ascontiguousarray(column.to_numpy()) for name, column in zip(table.column_names, table.columns, strict=True)
         }
 
     def register(self, name: str, table: object) -> None:

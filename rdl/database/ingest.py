@@ -83,8 +83,7 @@ def ingest(project: Project) -> Ingested:
                 left.unlink(missing_ok=True)
     facts = json.loads(meta.read_text(encoding="utf-8"))
     reports = {
-        name: TableReport(r["rows"], r["null_times"], r["dangling"], tuple(r["unread"]))
-        for name, r in facts["report"].items()
+        name: TableReport(r["rows"], r["null_times"], r["dangling"], tuple(r["unread"])) for name, r in facts["report"].items()
     }
     return Ingested(path, Schema.from_json(facts["schema"]), fingerprint, reports)
 
@@ -285,9 +284,9 @@ class _Ingest:
         self._assert_order(name)
         rows, null_times = self._run(f"SELECT count(*), count(*) FILTER (_time = {NEVER}) FROM rows.{quote(name)}")[0]
         dangling = {
-            c: self._run(
-                f"SELECT count(*) FROM rows.{quote(name)} WHERE {quote(c)} IS NOT NULL AND {quote('_ref_' + c)} IS NULL"
-            )[0][0]
+            c: self._run(f"SELECT count(*) FROM rows.{quote(name)} WHERE {quote(c)} IS NOT NULL AND {quote('_ref_' + c)} IS NULL")[
+                0
+            ][0]
             for c in settings.references
         }
         described = tuple(Column(c, self._semantic(name, c, t), t) for c, t in types.items())

@@ -75,9 +75,7 @@ class Table:
         for column in self.columns:
             if column.name == name:
                 return column
-        raise SchemaError(
-            f"no column {name!r}", where=f"table {self.name}", fix=nearest(name, [c.name for c in self.columns])
-        )
+        raise SchemaError(f"no column {name!r}", where=f"table {self.name}", fix=nearest(name, [c.name for c in self.columns]))
 
 
 @dataclass(frozen=True)

@@ -86,13 +86,9 @@ def _duckdb_file(path: Path, settings_file: Path) -> Source:
         connection.close()
     tables = {name: f"SELECT * FROM source.{quote(schema)}.{quote(name)}" for schema, name in rows}
     if len(tables) < len(rows):
-        raise ProjectError(
-            "two schemas hold tables of one name", where=str(path), fix="stage them under different names"
-        )
+        raise ProjectError("two schemas hold tables of one name", where=str(path), fix="stage them under different names")
     if not tables:
-        raise ProjectError(
-            "the DuckDB file holds no table", where=f"{settings_file}, [database] source", fix="name another file"
-        )
+        raise ProjectError("the DuckDB file holds no table", where=f"{settings_file}, [database] source", fix="name another file")
     return Source(tables, (path,), attach=path)
 
 

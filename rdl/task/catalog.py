@@ -21,9 +21,7 @@ def list_tasks(database: Database) -> dict[str, Task]:
     for path in task_paths(project):
         task = read_manifest(project, path) if path.suffix == ".yaml" else read_task_file(path, _entity_keys(database))
         if task.name in tasks:
-            raise TaskError(
-                f"two tasks are called {task.name!r}", where=f"{tasks[task.name].path} and {path}", fix="rename one"
-            )
+            raise TaskError(f"two tasks are called {task.name!r}", where=f"{tasks[task.name].path} and {path}", fix="rename one")
         tasks[task.name] = task
     return tasks
 

@@ -46,9 +46,7 @@ def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, Lab
     if task.population_sql is not None:
         people = population_at(database, task, cutoffs)
         rows = database.schema[task.entity_table].rows
-        inside = np.isin(
-            _pair(found.cutoff, found.entity, cutoffs, rows), _pair(people.cutoff, people.entity, cutoffs, rows)
-        )
+        inside = np.isin(_pair(found.cutoff, found.entity, cutoffs, rows), _pair(people.cutoff, people.entity, cutoffs, rows))
     target = _target(result, task)
     known = ~np.isnan(target)
     keep = inside & known & (found.entity >= 0)
@@ -132,14 +130,10 @@ def _query(database: Database, task: Task, sql: str, cutoffs: Int, name: str, mo
     wanted = (task.cutoff_column, task.entity_column, *more)
     for column in wanted:
         if column not in result.column_names:
-            raise TaskError(
-                f"the result lacks the column {column!r}", where=where, fix=nearest(column, result.column_names)
-            )
+            raise TaskError(f"the result lacks the column {column!r}", where=where, fix=nearest(column, result.column_names))
     extra = [c for c in result.column_names if c not in wanted]
     if extra:
-        raise TaskError(
-            f"the result has the extra column {extra[0]!r}", where=where, fix=f"select only {', '.join(wanted)}"
-        )
+        raise TaskError(f"the result has the extra column {extra[0]!r}", where=where, fix=f"select only {', '.join(wanted)}")
     return result
 
 
@@ -154,9 +148,7 @@ def _resolve(database: Database, task: Task, result: pa.Table, name: str) -> See
             fix="select the grid's own cutoff",
         )
     if moments.null_count:
-        raise TaskError(
-            f"{moments.null_count} rows have a null cutoff", where=where, fix="join so that every row keeps its cutoff"
-        )
+        raise TaskError(f"{moments.null_count} rows have a null cutoff", where=where, fix="join so that every row keeps its cutoff")
     cutoff = moments.cast(pa.timestamp("us")).combine_chunks().cast(pa.int64()).to_numpy()
     entity = find_entities(database, task, result[task.entity_column].combine_chunks())
     order = np.lexsort((entity, cutoff))
@@ -174,12 +166,7 @@ def _resolve(database: Database, task: Task, result: pa.Table, name: str) -> See
 def _target(result: pa.Table, task: Task) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     column = result[task.label_column].combine_chunks()
     kind = column.type
-    if not (
-        pa.types.is_boolean(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-    ):
+    if not (pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise TaskError(
             f"the label {task.label_column!r} is {kind}, not a number",
             where=f"{task.path}, label query",

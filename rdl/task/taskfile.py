@@ -80,9 +80,7 @@ def read_task_file(path: Path, entity_key: dict[str, str]) -> Task:
     except TimeError as error:
         raise TaskError(error.what, where=str(path), fix=error.fix) from error
     if horizon <= 0 or every <= 0:
-        raise TaskError(
-            "horizon and every must be longer than nothing", where=str(path), fix="write for example 30 days"
-        )
+        raise TaskError("horizon and every must be longer than nothing", where=str(path), fix="write for example 30 days")
     if first_test < first_validation + horizon:
         raise TaskError(
             "no validation label is mature before the first test cutoff",
@@ -122,9 +120,7 @@ def _queries(body: str, path: Path) -> tuple[str | None, str]:
         ends = [m.start() for m in marks[1:]] + [len(body)]
         parts = {m.group(1).lower(): body[m.end() : end].strip() for m, end in zip(marks, ends, strict=True)}
         if "label" not in parts or len(parts) < len(marks):
-            raise TaskError(
-                "expected one `-- population` and one `-- label` query", where=str(path), fix="mark each query once"
-            )
+            raise TaskError("expected one `-- population` and one `-- label` query", where=str(path), fix="mark each query once")
         population, label = parts.get("population"), parts["label"]
     else:
         pieces = [p.strip() for p in body.split(";") if p.strip()]
