@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ FORMAT = 1
 """Version of the layout and of everything that decides its content (hashes, kinds): part of a graph's key."""
 
 META = "meta.json"
+
+_TABLE_ARRAYS = ("time", *KINDS, "keys")
+_LINK_WORDS = ("child", "column", "parent", "place")
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -51,14 +55,14 @@ def keep_nodes(folder: Path, place: int, nodes: NodeTable) -> NodeTable:
     """Write a table's arrays as number `place`; return the table as read back from the files."""
     prefix = f"table{place:03d}"
     _write_arrays(folder, prefix, nodes.arrays())
-    return NodeTable(names=nodes.names, infinite=nodes.infinite, **_read_arrays(folder, prefix, ("time", *KINDS)))
+    return NodeTable(names=nodes.names, infinite=nodes.infinite, **_read_arrays(folder, prefix, _TABLE_ARRAYS))
 
 
 def keep_link(folder: Path, place: int, link: Link) -> Link:
     """Write a link's arrays as number `place`; return the link as read back from the files."""
     prefix = f"link{place:03d}"
-    _write_arrays(folder, prefix, link.arrays())
-    return _read_link(folder, prefix, link.child, link.column, link.parent)
+    _write_arrays(folder, prefix, {"offsets": link.csc.offsets, "rows": link.csc.rows})
+    return replace(link, csc=_read_csc(folder, prefix))
 
 
 def write_meta(folder: Path, key: str, tables: Mapping[str, NodeTable], links: tuple[Link, ...]) -> None:
@@ -70,7 +74,7 @@ def write_meta(folder: Path, key: str, tables: Mapping[str, NodeTable], links: t
             {"name": name, "rows": t.rows, "names": dict(t.names), "infinite": dict(t.infinite)}
             for name, t in tables.items()
         ],
-        "links": [{"child": x.child, "column": x.column, "parent": x.parent} for x in links],
+        "links": [{name: getattr(x, name) for name in _LINK_WORDS} for x in links],
         "files": {
             path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(folder.glob("*.npy"))
         },
@@ -86,11 +90,11 @@ def read_folder(folder: Path, *, verify: bool) -> tuple[str, dict[str, NodeTable
         _check_file(folder / name, expected, verify=verify)
     tables = {}
     for place, entry in enumerate(meta["tables"]):
-        arrays = _read_arrays(folder, f"table{place:03d}", ("time", *KINDS))
+        arrays = _read_arrays(folder, f"table{place:03d}", _TABLE_ARRAYS)
         names = {kind: tuple(columns) for kind, columns in entry["names"].items()}
         tables[entry["name"]] = NodeTable(names=names, infinite=entry["infinite"], **arrays)
     links = tuple(
-        _read_link(folder, f"link{place:03d}", entry["child"], entry["column"], entry["parent"])
+        Link(*(entry[name] for name in _LINK_WORDS), csc=_read_csc(folder, f"link{place:03d}"))
         for place, entry in enumerate(meta["links"])
     )
     return meta["key"], tables, links
@@ -126,9 +130,8 @@ def _write_arrays(folder: Path, prefix: str, arrays: Arrays) -> None:
         np.save(folder / f"{prefix}.{name}.npy", array, allow_pickle=False)
 
 
-def _read_link(folder: Path, prefix: str, child: str, column: str, parent: str) -> Link:
-    arrays = _read_arrays(folder, prefix, ("reference", "offsets", "rows"))
-    return Link(child, column, parent, arrays["reference"], Csc(arrays["offsets"], arrays["rows"]))
+def _read_csc(folder: Path, prefix: str) -> Csc:
+    return Csc(**_read_arrays(folder, prefix, ("offsets", "rows")))
 
 
 def _read_arrays(folder: Path, prefix: str, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:

@@ -137,7 +137,8 @@ def _draw(
 
 @numba.njit(cache=True, nogil=True)
 def take_parents(
-    reference: Int32s,
+    keys: Int32s,
+    place: int,
     node: Int32s,
     owner: Int32s,
     own_bound: Int64s,
@@ -149,12 +150,14 @@ def take_parents(
 ) -> int:
     """Write the visible parent of each frontier node, if any; return how many there are. Outputs hold [n].
 
+    `keys` are the key columns [rows, references] of the nodes' table, `place` the one to follow.
+
     The key column of a row that is itself invisible (an entity not yet known) is not read.
     """
     at = 0
     for i in range(len(node)):
         seed = owner[i]
-        parent = reference[node[i]]
+        parent = keys[node[i], place]
         row_out[at] = parent
         owner_out[at] = seed
         target_out[at] = first + i

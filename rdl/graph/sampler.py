@@ -192,6 +192,13 @@ class _Scratch:
     def __init__(self, degree: int) -> None:
         self.nodes: dict[str, _Nodes] = {}
         self.mark = np.zeros(degree + 1, np.int32)
+        self._found = np.empty((2, 1024), np.int32)
+
+    def found(self, most: int) -> npt.NDArray[np.int32]:
+        """Room for `most` rows and their seeds, int32[2, most], until the next call."""
+        if most > self._found.shape[1]:
+            self._found = np.empty((2, 2 * most), np.int32)
+        return self._found[:, :most]
 
 
 class _Walk:
@@ -253,7 +260,8 @@ class _Walk:
         valid = np.empty(len(node), np.int32)
         bound = self.bound(step.source)
         total = kernels.count_children(csc.offsets, csc.rows, node, owner, bound, step.most, valid)
-        row, belongs, destination = np.empty(total, np.int32), np.empty(total, np.int32), np.empty(total, np.int64)
+        row, belongs = self.scratch.found(total)
+        destination = np.empty(total, np.int64)
         kernels.take_children(
             csc.offsets,
             csc.rows,
@@ -273,10 +281,11 @@ class _Walk:
         return row, belongs, destination
 
     def _parents(self, step: _Step, node: Any, owner: Any, first: int) -> tuple[Any, Any, Any]:
-        n = len(node)
-        row, belongs, destination = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int64)
+        row, belongs = self.scratch.found(len(node))
+        destination = np.empty(len(node), np.int64)
         total = kernels.take_parents(
-            step.link.reference,
+            self.sampler.store.tables[step.target].keys,
+            step.link.place,
             node,
             owner,
             self.bound(step.target),

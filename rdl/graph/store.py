@@ -4,13 +4,16 @@ A `GraphStore` is immutable. It is made from arrays, or opened from a folder of 
 that open the same folder share its pages.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import numpy.typing as npt
 
 from rdl.errors import GraphError, nearest
+from rdl.graph.csc import MOST_ROWS, build_csc, check_references
 from rdl.graph.files import keep_link, keep_nodes, read_folder, write_meta, written_aside
 from rdl.graph.tables import EdgeType, Link, NodeTable
 
@@ -37,9 +40,8 @@ class GraphStore:
             for name in (child, parent):
                 if name not in tables:
                     raise GraphError(f"no table {name!r}", where=f"{child}.{column}", fix=nearest(name, tables))
-        for name, table in tables.items():
-            table.check_shapes(name)
-        store = cls(dict(tables), tuple(Link.of(*edge, keys, tables) for edge, keys in references.items()), key)
+        keyed = {name: replace(table, keys=_key_columns(name, table, references)) for name, table in tables.items()}
+        store = cls(keyed, link_tables(keyed, list(references)), key)
         store.check_shapes()
         store.check_order()
         return store
@@ -103,3 +105,30 @@ class GraphStore:
         if name not in self.tables:
             raise GraphError(f"no table {name!r} in the graph", fix=nearest(name, self.tables))
         return self.tables[name]
+
+
+def link_tables(tables: Mapping[str, NodeTable], references: Sequence[EdgeType]) -> tuple[Link, ...]:
+    """Sort every key column by parent. A table's key columns stand in the order in which `references` names them."""
+    links, placed = [], Counter[str]()
+    for child, column, parent in references:
+        place = placed[child]
+        placed[child] += 1
+        check_references(tables[child].keys[:, place], tables[parent].rows, f"reference {child}.{column} -> {parent}")
+        csc = build_csc(np.ascontiguousarray(tables[child].keys[:, place]), tables[parent].rows, tables[child].time)
+        links.append(Link(child, column, parent, place, csc))
+    return tuple(links)
+
+
+def _key_columns(
+    name: str, table: NodeTable, references: Mapping[EdgeType, npt.ArrayLike]
+) -> npt.NDArray[np.int32]:
+    """The keys of a table side by side; GraphError for a column of another length or beyond int32."""
+    columns = {edge: np.asarray(keys) for edge, keys in references.items() if edge[0] == name}
+    keys = np.empty((table.rows, len(columns)), np.int32)
+    for place, ((child, column, parent), values) in enumerate(columns.items()):
+        where = f"reference {child}.{column} -> {parent}"
+        if values.shape != (table.rows,):
+            raise GraphError(f"{list(values.shape)} keys for {table.rows} rows", where=where, fix="give one a row")
+        check_references(values, MOST_ROWS, where)
+        keys[:, place] = values
+    return keys

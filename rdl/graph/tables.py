@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl.errors import GraphError
-from rdl.graph.csc import REBUILD, Csc, build_csc, check_csc, check_references, first_unordered
+from rdl.graph.csc import REBUILD, Csc, check_csc, check_references, first_unordered
 from rdl.timeline import NEVER
 
 EdgeType = tuple[str, str, str]
@@ -43,6 +43,8 @@ class NodeTable:
         category: uint32[rows, k] stable hashes of (table, column, value), 0 where null.
         timestamp: int64[rows, k] microseconds UTC, `NULL_TIMESTAMP` where null.
         text: uint32[rows, k, TOKENS] stable hashes of lower-case words, padded with 0.
+        keys: int32[rows, references], the parent's row id in each foreign key of the table, -1 for none. They lie side by
+            side because sampling reads them together.
         names: the column names of each kind, in the order of its array.
         infinite: how many infinities became NaN, by column.
     """
@@ -52,15 +54,17 @@ class NodeTable:
     category: npt.NDArray[np.uint32]
     timestamp: npt.NDArray[np.int64]
     text: npt.NDArray[np.uint32]
+    keys: npt.NDArray[np.int32]
     names: Mapping[str, tuple[str, ...]]
     infinite: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, time: npt.ArrayLike, columns: Mapping[str, Mapping[str, npt.ArrayLike]] | None = None) -> "NodeTable":
-        """A table from its times and, per kind, its columns by name: `{"numeric": {"price": [...]}}`."""
+        """A table without keys, from its times and its columns by kind and name: `{"numeric": {"price": [...]}}`."""
         times = np.ascontiguousarray(time, dtype=np.int64)
         given = columns or {}
-        arrays, infinite = {}, {}
+        arrays: dict[str, npt.NDArray[Any]] = {"keys": np.empty((len(times), 0), np.int32)}
+        infinite: dict[str, int] = {}
         for kind in KINDS:
             named = given.get(kind, {})
             arrays[kind] = empty_columns(kind, len(times), len(named))
@@ -75,7 +79,7 @@ class NodeTable:
         return len(self.time)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The five arrays by name."""
+        """The arrays by name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("names", "infinite")}
 
     def check_shapes(self, name: str) -> None:
@@ -84,6 +88,7 @@ class NodeTable:
         for kind, (dtype, dimensions) in KINDS.items():
             shape = (self.rows, len(self.names[kind]), TOKENS)[:dimensions]
             _expect(getattr(self, kind), dtype, shape, f"table {name}, {kind}")
+        _expect(self.keys, np.int32, (self.rows, self.keys.shape[-1]), f"table {name}, keys")
 
     def check_order(self, name: str) -> None:
         """Raise GraphError unless the rows ascend in time."""
@@ -98,24 +103,14 @@ class NodeTable:
 class Link:
     """One foreign key `child.column -> parent`, read both ways.
 
-    `reference` int32[child rows] is the key itself (-1 for none), `csc` its inverse, sorted by (time, row id).
+    The key itself is column `place` of the child's `keys`; `csc` is its inverse, sorted by (time, row id).
     """
 
     child: str
     column: str
     parent: str
-    reference: npt.NDArray[np.int32]
+    place: int
     csc: Csc
-
-    @classmethod
-    def of(
-        cls, child: str, column: str, parent: str, reference: npt.ArrayLike, tables: Mapping[str, NodeTable]
-    ) -> "Link":
-        """Sort a key column by parent. Raises GraphError when it points outside the parent's rows."""
-        given = np.asarray(reference)
-        check_references(given, tables[parent].rows, f"reference {child}.{column} -> {parent}")
-        keys = np.ascontiguousarray(given, dtype=np.int32)
-        return cls(child, column, parent, keys, build_csc(keys, tables[parent].rows, tables[child].time))
 
     @property
     def upward(self) -> EdgeType:
@@ -127,10 +122,6 @@ class Link:
         """A parent sends messages to its children; a child's neighbour is its parent."""
         return (self.parent, f"rev_{self.column}", self.child)
 
-    def arrays(self) -> dict[str, npt.NDArray[np.int32]]:
-        """The three arrays by name."""
-        return {"reference": self.reference, "offsets": self.csc.offsets, "rows": self.csc.rows}
-
     @property
     def name(self) -> str:
         """How messages name this link."""
@@ -138,14 +129,16 @@ class Link:
 
     def check_shapes(self, tables: Mapping[str, NodeTable]) -> None:
         """Raise GraphError unless the arrays fit the tables they join."""
-        _expect(self.reference, np.int32, (tables[self.child].rows,), self.name)
+        if not 0 <= self.place < tables[self.child].keys.shape[1]:
+            raise GraphError(f"no key column {self.place}", where=self.name, fix=REBUILD)
         _expect(self.csc.offsets, np.int32, (tables[self.parent].rows + 1,), self.name)
         _expect(self.csc.rows, np.int32, (len(self.csc.rows),), self.name)
 
     def check_order(self, tables: Mapping[str, NodeTable]) -> None:
         """Raise GraphError unless the key stays inside its parent and the whole CSC is sorted."""
-        check_references(self.reference, tables[self.parent].rows, self.name)
-        check_csc(self.csc, tables[self.child].time, self.name)
+        child = tables[self.child]
+        check_references(child.keys[:, self.place], tables[self.parent].rows, self.name)
+        check_csc(self.csc, child.time, self.name)
 
 
 def empty_columns(kind: str, rows: int, columns: int) -> npt.NDArray[Any]:

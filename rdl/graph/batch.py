@@ -1,0 +1,100 @@
+"""Sampled subgraphs as PyG `HeteroData`, and a stream of them.
+
+Only the sampled rows are read from the store. A batch keeps row ids (`n_id`), so that what a network says can be traced to the
+rows it read.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdl.graph.sampler import Sampler, Subgraph
+from rdl.graph.store import GraphStore
+from rdl.timeline import ALWAYS, DAY, NEVER
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+    from rdl.task import Seeds
+
+
+def to_hetero_data(store: GraphStore, subgraph: Subgraph) -> "HeteroData":
+    """A batch for PyG modules.
+
+    Every node type has, for its n nodes hop by hop: `n_id` int64[n] row ids, `batch` int64[n] the seed's place in the batch,
+    `x_num` float32[n, k] (NaN is null), `x_cat` int64[n, k] hashes (0 is null), `x_ts` int64[n, k] microseconds (NULL_TIMESTAMP
+    is null), `x_text` int64[n, k, TOKENS] word hashes (0 is padding), `age` float32[n] days from the row to the seed's cutoff,
+    `age_known` bool[n] (False for static rows, whose age is NaN), `num_nodes`, `num_sampled_nodes`. Every edge type has
+    `edge_index` int64[2, e] and `num_sampled_edges`. The entity type also has, for the seeds: `root_visible` bool[s] (where
+    False, columns of the root are real but must not be read: zero them), `cutoff` and `as_of` int64[s], and `batch_size`.
+    """
+    import torch
+    from torch_geometric.data import HeteroData
+
+    data = HeteroData()
+    cutoff = np.ascontiguousarray(subgraph.seeds.cutoff)
+    for name, table in store.tables.items():
+        row, batch = subgraph.nodes[name], subgraph.batch[name]
+        age, known = _age(table.time[row], cutoff[batch])
+        nodes = data[name]
+        nodes.num_nodes = len(row)
+        nodes.n_id = torch.from_numpy(row)
+        nodes.batch = torch.from_numpy(batch.astype(np.int64))
+        nodes.x_num = torch.from_numpy(table.numeric[row])  # [n, numeric columns]
+        nodes.x_cat = torch.from_numpy(table.category[row].astype(np.int64))  # [n, categorical columns]
+        nodes.x_ts = torch.from_numpy(table.timestamp[row])  # [n, timestamp columns]
+        nodes.x_text = torch.from_numpy(table.text[row].astype(np.int64))  # [n, text columns, TOKENS]
+        nodes.age, nodes.age_known = torch.from_numpy(age), torch.from_numpy(known)
+        nodes.num_sampled_nodes = subgraph.num_sampled_nodes[name]
+    for edge, ends in subgraph.edges.items():
+        data[edge].edge_index = torch.from_numpy(np.stack(ends))  # [2, edges]
+        data[edge].num_sampled_edges = subgraph.num_sampled_edges[edge]
+    root = data[subgraph.entity_table]
+    root.root_visible = torch.from_numpy(subgraph.root_visible)
+    root.cutoff = torch.from_numpy(cutoff)
+    root.as_of = torch.from_numpy(np.ascontiguousarray(subgraph.seeds.as_of))
+    root.batch_size = len(cutoff)
+    return data
+
+
+def iterate_batches(
+    store: GraphStore, sampler: Sampler, seeds: "Seeds", batch_size: int, shuffle_seed: int | None = None
+) -> "Iterator[HeteroData]":
+    """All seeds in batches of `batch_size`, in order or shuffled by `shuffle_seed`.
+
+    The entity type of each batch has `input_id` int64[s]: the positions of its seeds in `seeds`. One batch is prepared in
+    a thread while the one before it is in use.
+    """
+    import torch
+
+    order = np.arange(len(seeds.entity))
+    if shuffle_seed is not None:
+        order = np.random.default_rng(shuffle_seed).permutation(order)
+
+    def make(place: npt.NDArray[np.int64]) -> Any:
+        data = to_hetero_data(store, sampler.sample(seeds[place]))
+        data[sampler.entity_table].input_id = torch.from_numpy(place)
+        return data
+
+    chunks = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="rdl-batch") as pool:
+        pending = [pool.submit(make, chunk) for chunk in chunks[:1]]
+        for following in [*chunks[1:], None]:
+            if not pending:
+                return
+            ready = pending.pop().result()
+            if following is not None:
+                pending.append(pool.submit(make, following))
+            yield ready
+
+
+def _age(
+    time: npt.NDArray[np.int64], cutoff: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Days from each row [n] to its seed's cutoff [n], NaN for static and null times; and whether it is known."""
+    known = (time != ALWAYS) & (time != NEVER)
+    days = (cutoff - np.where(known, time, cutoff)) / DAY
+    return np.where(known, days, np.nan).astype(np.float32), known
