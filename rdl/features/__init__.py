@@ -1,0 +1,12 @@
+"""Point-in-time SQL features: plan -> SQL -> matrix."""
+
+from rdl.features.encoding import EncodedMatrix, Encoding
+from rdl.features.matrix import FeatureMatrix, compute_features
+from rdl.features.plan import FeaturePlan, PlanSettings
+from rdl.features.propose import plan_features
+from rdl.features.survey import Survey, survey_database
+
+__all__ = [
+    "EncodedMatrix", "Encoding", "FeatureMatrix", "FeaturePlan", "PlanSettings", "Survey", "compute_features", "plan_features",
+    "survey_database",
+]

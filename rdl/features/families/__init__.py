@@ -1,0 +1,10 @@
+"""Feature families, in the order in which their features stand in the matrix. A new family is one file and one line here."""
+
+from rdl.features.families import attributes, recency, sequence, windows
+from rdl.features.families.family import Context, Family
+
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (windows.FAMILY, sequence.FAMILY, recency.FAMILY, attributes.FAMILY)
+}
+
+__all__ = ["FAMILIES", "Context", "Family"]

@@ -1,0 +1,86 @@
+"""The last rows in their order: last values, means of the last k, exponentially weighted means, extremes, trend, variety."""
+
+from collections.abc import Iterator
+
+from rdl.features.families.family import Context, Family
+from rdl.features.plan import Anchor, Feature
+from rdl.features.uses import Uses
+
+NAME = "sequence"
+
+WEIGHT_BITS = 20
+"""Weights are integers of this many bits, so that weighted sums are exact."""
+
+
+def weight(half_life: float, place: int) -> int:
+    """Integer weight of the row `place` rows back."""
+    return round(2.0 ** (WEIGHT_BITS - place / half_life))
+
+
+def _propose(context: Context) -> Iterator[Feature]:
+    block, settings = context.block, context.settings
+    if block.anchor not in (Anchor.SELF, Anchor.LAST) or (block.facts and not block.facts.hops):
+        return
+    own = block.anchor is Anchor.SELF
+    for i, measure in enumerate(block.measures):
+        for rows in settings.counts:
+            yield _of(context, "mean", i, rows, f"mean of the last {rows}")
+        for k, half_life in enumerate(settings.half_lives):
+            yield _of(context, f"ewm{half_life:g}", i, settings.recent, f"mean with half-life {half_life:g} rows", float(k))
+        if measure.test:
+            if own:
+                yield _of(context, "last", i, 0, "the last")
+            continue
+        for back in (0, 1, 2) if own else ():
+            yield _of(context, "last", i, back, f"the value {back} rows before the last")
+        if own:
+            yield _of(context, "low", i, settings.counts[1], f"least of the last {settings.counts[1]}")
+            yield _of(context, "high", i, settings.counts[1], f"greatest of the last {settings.counts[1]}")
+            yield _of(context, "trend", i, settings.counts[1], f"least-squares slope a row over the last {settings.counts[1]}")
+    for attribute in block.attributes if own else ():
+        yield context.feature(
+            NAME, f"{attribute}.distinct.last{settings.recent}", "distinct", f"distinct {attribute} in the last {settings.recent} rows of {block.table}",
+            column=attribute, rows=settings.recent,
+        )
+
+
+def _of(context: Context, aggregate: str, measure: int, rows: int, says: str, parameter: float = 0.0) -> Feature:
+    label = context.block.measures[measure].label
+    suffix = f"{label}.{aggregate}" if aggregate.startswith("ewm") else f"{label}.{aggregate}{rows}" if aggregate == "last" else f"{label}.{aggregate}.last{rows}"
+    return context.feature(
+        NAME, suffix, aggregate, f"{says} of {label} of {context.block.table}", measure=measure, column=label, rows=rows, parameter=parameter
+    )
+
+
+def _sql(feature: Feature, uses: Uses) -> str:
+    i, rows = feature.measure, feature.rows
+    if feature.aggregate.startswith("ewm"):
+        w = f"l.w{int(feature.parameter)}"
+        total, mass = uses.over_recent(f"sum({w} * f.x{i})"), uses.over_recent(f"sum({w}) FILTER (f.x{i} IS NOT NULL)")
+        return f"CAST({total} AS DOUBLE) / nullif({mass}, 0) * {uses.unit(i)}"
+    match feature.aggregate:
+        case "mean":
+            return uses.mean(i, uses.before_last(rows))
+        case "last":
+            return f"h.v{i}" if rows == 0 else uses.over_recent(f"max(f.v{i}) FILTER (l.j = {rows})")
+        case "low":
+            return uses.over_recent(f"min(f.v{i}) FILTER (l.j < {rows})")
+        case "high":
+            return uses.over_recent(f"max(f.v{i}) FILTER (l.j < {rows})")
+        case "trend":
+            return _trend(uses, i, rows)
+        case _:
+            return f"coalesce({uses.over_recent(f'count(DISTINCT f.{uses.native(feature.column)})')}, 0)"
+
+
+def _trend(uses: Uses, measure: int, rows: int) -> str:
+    """Slope of the values against their place, later minus earlier; null with fewer than two numbers."""
+    where = f"FILTER (l.j < {rows} AND f.x{measure} IS NOT NULL)"
+    n, j, jj, x, jx = (
+        f"CAST({uses.over_recent(f'{aggregate} {where}')} AS DOUBLE)"
+        for aggregate in ("count(*)", "sum(l.j)", "sum(l.j * l.j)", f"sum(f.x{measure})", f"sum(l.j * f.x{measure})")
+    )
+    return f"({j} * {x} - {n} * {jx}) / nullif({n} * {jj} - {j} * {j}, 0) * {uses.unit(measure)}"
+
+
+FAMILY = Family(NAME, _propose, _sql)

@@ -1,0 +1,124 @@
+"""From a schema and its survey to a plan: which blocks there are around the entity, and what each family sees in them."""
+
+import math
+from collections.abc import Iterator
+
+from rdl.database import Column, Schema, Semantic, Table
+from rdl.features.chain import Chain, ascents, descents
+from rdl.features.families import FAMILIES, Context, calendar, relative
+from rdl.features.plan import Anchor, Block, Feature, FeaturePlan, Measure, PlanSettings
+from rdl.features.survey import ColumnSurvey, Survey
+
+SCALE_BITS = 32
+"""A measure's largest magnitude at the survey takes this many bits; values up to 2**10 times larger still count exactly."""
+MOST_CATEGORIES = 300
+LASTING = 0.2
+"""Below this turnover the last row's parent stands for the entity's present group; above it the recent parents are averaged."""
+
+
+def plan_features(schema: Schema, entity_table: str, settings: PlanSettings, survey: Survey) -> FeaturePlan:
+    """The plan for one entity table: every block within the depth, and what the families propose for each."""
+    blocks = tuple(_blocks(schema, entity_table, settings, survey))
+    features = [
+        feature
+        for block in blocks
+        for family in FAMILIES.values()
+        for feature in family.propose(Context(block, settings, schema, survey))
+    ]
+    features += relative.propose(blocks, features)
+    features += calendar.propose()
+    unique = {f.name: f for f in features}
+    plan = FeaturePlan(entity_table, settings, blocks, tuple(unique.values()))
+    return plan.keep(*settings.families) if settings.families else plan
+
+
+def _blocks(schema: Schema, entity: str, settings: PlanSettings, survey: Survey) -> Iterator[Block]:
+    yield Block(entity, Anchor.SELF, Chain(entity))
+    own = [_own(schema, chain, survey) for chain in descents(schema, entity, settings.depth) if chain.table != entity]
+    yield from own
+    if settings.history:
+        yield Block("history", Anchor.SELF, None, (_label(settings),), family="target")
+    for source, ascent in _groups(schema, entity, own, settings, survey):
+        lasting = not source.facts or not source.facts.hops or survey.turnover[source.facts, ascent] < LASTING
+        for facts in descents(schema, ascent.end, settings.depth if not lasting else 1):
+            yield Block(
+                f"{ascent}>{facts}", Anchor.LAST if lasting else Anchor.RECENT, facts, _measures(schema[facts.table], survey),
+                source=source.name, ascent=ascent, family="record",
+            )
+    for table in dict.fromkeys(block.facts.table for block in own if block.facts):
+        if schema[table].time is not None:
+            measures = _measures(schema[table], survey)
+            yield Block(f"all {table}", Anchor.WORLD, Chain(table), measures, family="world")
+            yield Block(f"season {table}", Anchor.SEASON, Chain(table), family="season")
+    if settings.history:
+        yield Block("all history", Anchor.WORLD, None, (_label(settings),), family="target")
+        yield Block("season history", Anchor.SEASON, None, (_label(settings),), family="target")
+
+
+def _own(schema: Schema, chain: Chain, survey: Survey) -> Block:
+    table = schema[chain.table]
+    categories = tuple(c.name for c in table.features if _categorical(c) and _values(survey, table, c) > 1)
+    references = tuple(r.column for r in table.references if r.column != chain.hops[0].column)
+    return Block(str(chain), Anchor.SELF, chain, _measures(table, survey), (*categories, *references))
+
+
+def _groups(
+    schema: Schema, entity: str, own: list[Block], settings: PlanSettings, survey: Survey
+) -> Iterator[tuple[Block, Chain]]:
+    """Parents that go on living, each from the one block that leads there with the most rows."""
+    best: dict[tuple[str, str], tuple[int, Block, Chain]] = {}
+    for block in (Block(entity, Anchor.SELF, Chain(entity)), *own):
+        assert block.facts is not None
+        for ascent in ascents(schema, block.facts.table, settings.depth):
+            if ascent.end == entity or ascent.hops[:1] == block.facts.hops[:1] or not _lives(schema, ascent, settings, survey):
+                continue
+            rows = schema[block.facts.table].rows
+            key = (ascent.end, ascent.hops[-1].column)
+            if key not in best or rows > best[key][0]:
+                best[key] = (rows, block, ascent)
+    for _, block, ascent in best.values():
+        yield block, ascent
+
+
+def _lives(schema: Schema, ascent: Chain, settings: PlanSettings, survey: Survey) -> bool:
+    """Whether every parent on the way gets children over more than a horizon: an event's rows all come at once."""
+    return all(_lasts(schema, hop.table, settings, survey) for hop in ascent.hops)
+
+
+def _lasts(schema: Schema, table: str, settings: PlanSettings, survey: Survey) -> bool:
+    timed = [survey.references[c.name, r.column].lifetime for c, r in schema.children(table) if c.time is not None]
+    return max(timed) > settings.horizon if timed else schema[table].time is None
+
+
+def _measures(table: Table, survey: Survey) -> tuple[Measure, ...]:
+    return tuple(m for c in table.features for m in _column_measures(c, survey.columns.get((table.name, c.name))))
+
+
+def _column_measures(column: Column, seen: ColumnSurvey | None) -> Iterator[Measure]:
+    if seen is None or seen.filled == 0.0:
+        return
+    if column.semantic is Semantic.NUMERIC and seen.distinct > 1:
+        yield Measure(column.name, scale=_scale(seen.magnitude))
+    if 0.02 < seen.filled < 0.98:
+        yield Measure(column.name, "filled")
+    if _categorical(column) and 1 < seen.distinct <= MOST_CATEGORIES:
+        top = ("true",) if column.semantic is Semantic.BOOLEAN else seen.top
+        for value in top:
+            yield Measure(column.name, "is", value)
+
+
+def _scale(magnitude: float) -> int:
+    return SCALE_BITS - math.ceil(math.log2(magnitude)) if magnitude > 0 else SCALE_BITS
+
+
+def _label(settings: PlanSettings) -> Measure:
+    return Measure("value", scale=_scale(settings.label_magnitude))
+
+
+def _categorical(column: Column) -> bool:
+    return column.semantic in (Semantic.CATEGORICAL, Semantic.BOOLEAN)
+
+
+def _values(survey: Survey, table: Table, column: Column) -> int:
+    seen = survey.columns.get((table.name, column.name))
+    return seen.distinct if seen and seen.distinct <= MOST_CATEGORIES else 0
