@@ -9,7 +9,7 @@ from functools import cache
 from itertools import dropwhile
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import numpy as np
@@ -77,7 +77,7 @@ class Engine:
         self._connection.execute(f"ATTACH {literal(str(path))} AS db (READ_ONLY)").fetchall()
         self._connection.execute("USE db.main").fetchall()
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

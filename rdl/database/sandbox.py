@@ -1,23 +1,43 @@
-"""Users' SQL runs here: one SELECT, on a locked connection, over the native columns, within memory and time.
+"""Users' SQL runs here: one SELECT, in a process of its own, over the ingested database, within memory and time.
 
-A wall against mistakes and injected text, not a tenant sandbox.
+The process (`worker.py`) holds one locked connection with the database attached read-only: no files, no extensions, no settings, no
+Python variables. At the time limit it is killed, whatever it is doing. A wall against mistakes and injected text, not a tenant
+sandbox: the process is the same user's, and the operating system is not asked to wall it in.
 """
 
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from rdl.database.engine import connect, literal
 from rdl.errors import SqlError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LOCKS = ("enable_external_access = false", "autoload_known_extensions = false", "lock_configuration = true")
+_WORKER = Path(__file__).with_name("worker.py")
+_LONGEST = 100_000
+_SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
+_BESIDE = 1 << 30  # what Python, Arrow and the result may take beside DuckDB's own limit
+_STARTUP = 60.0
+
+
+def statements(sql: str, where: str) -> list[str]:
+    """The statements of a text, without their semicolons.
+
+    Raises:
+        SqlError: the text does not parse, or is longer than any query that a person writes.
+    """
+    return [_bare(s.query) for s in _parse(sql, where)]
 
 
 def check_select(sql: str, where: str) -> None:
@@ -26,15 +46,34 @@ def check_select(sql: str, where: str) -> None:
     Raises:
         SqlError: the text does not parse, holds no or several statements, or a statement that is no SELECT.
     """
-    try:
-        statements = duckdb.extract_statements(sql)
-    except duckdb.Error as error:
-        raise SqlError(f"the SQL does not parse: {error}", where=where, fix="mend the statement") from error
-    if len(statements) != 1:
-        raise SqlError(f"expected one statement, found {len(statements)}", where=where, fix="leave exactly one SELECT")
-    kind = statements[0].type
+    found = _parse(sql, where)
+    if len(found) != 1:
+        raise SqlError(f"expected one statement, found {len(found)}", where=where, fix="leave exactly one SELECT")
+    kind = found[0].type
     if kind != duckdb.StatementType.SELECT:
         raise SqlError(f"expected a SELECT, found {kind.name}", where=where, fix="leave exactly one SELECT")
+
+
+def _parse(sql: str, where: str) -> list[duckdb.Statement]:
+    if len(sql) > _LONGEST:
+        raise SqlError(f"the SQL is {len(sql)} characters long", where=where, fix=f"write it in at most {_LONGEST}")
+    try:
+        return list(duckdb.extract_statements(sql))
+    except duckdb.Error as error:
+        raise SqlError(f"the SQL does not parse: {error}", where=where, fix="mend the statement") from error
+
+
+def _bare(sql: str) -> str:
+    return sql.strip().rstrip(";").strip()
+
+
+def memory_bytes(text: str) -> int | None:
+    """Bytes of a DuckDB memory limit such as `4GB`; None for a share (`80%`)."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        return None
+    power = " KMGT".index(match.group(2).upper() or " ")
+    return int(float(match.group(1)) * (1024 if match.group(3) else 1000) ** power)
 
 
 class Sandbox:
@@ -45,23 +84,30 @@ class Sandbox:
         memory_limit: DuckDB's limit, for example `4GB`.
         threads: DuckDB's threads.
         limit: microseconds a query may take.
-        temp: where DuckDB may spill.
+        temp: where a folder to spill to is made, and removed again.
     """
 
     def __init__(self, path: Path, memory_limit: str, threads: int, limit: int, temp: Path) -> None:
         temp.mkdir(parents=True, exist_ok=True)
         self._limit = limit / 1e6
-        self._connection = connect(memory_limit, threads, temp)
-        self._connection.execute(f"ATTACH {literal(str(path))} AS db (READ_ONLY)").fetchall()
-        self._connection.execute("USE db.main").fetchall()
-        for setting in _LOCKS:
-            self._connection.execute(f"SET {setting}").fetchall()
+        self._spill = Path(tempfile.mkdtemp(prefix="sandbox-", dir=temp))
+        memory = memory_bytes(memory_limit)
+        self._settings = {
+            "path": str(path),
+            "memory_limit": memory_limit,
+            "memory": memory + _BESIDE if memory else None,
+            "threads": threads,
+            "temp": str(self._spill),
+            "temp_limit": "20GB",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Sandbox":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        self._stop()
+        shutil.rmtree(self._spill, ignore_errors=True)
 
     def select(
         self, sql: str, where: str, tables: "Mapping[str, pa.Table]", params: Mapping[str, timedelta] | None = None
@@ -69,32 +115,131 @@ class Sandbox:
         """Run one SELECT over the database and `tables`; parameters that the text does not name are left out.
 
         Raises:
-            SqlError: the text is refused, fails, or runs past the time limit.
+            SqlError: the text is refused, fails, or runs past the time or memory limit.
         """
         check_select(sql, where)
-        for name, table in tables.items():
-            self._connection.register(name, table)
-        named = duckdb.extract_statements(sql)[0].named_parameters
-        used = {name: value for name, value in (params or {}).items() if name in named}
+        process = self._process or self._start(where)
         expired = threading.Event()
 
         def stop() -> None:
             expired.set()
-            self._connection.interrupt()
+            process.kill()
 
         timer = threading.Timer(self._limit, stop)
         timer.start()
         try:
-            return self._connection.sql(sql, params=used or None).to_arrow_table()
-        except duckdb.Error as error:
+            return self._ask(process, sql, where, tables, params or {})
+        except (OSError, EOFError) as error:
+            self._stop()
             if expired.is_set():
                 raise SqlError(
                     f"the query ran past its limit of {self._limit:g} s",
                     where=where,
                     fix="make it cheaper, or raise [database] query_limit",
                 ) from error
-            raise SqlError(f"the query fails: {error}", where=where, fix="mend the SQL") from error
+            raise SqlError(
+                "the query took more memory than it may, and its process died",
+                where=where,
+                fix="make it cheaper, or raise [database] memory_limit",
+            ) from error
+        except SqlError:
+            raise
+        except BaseException:  # an interrupt leaves an answer half read: the next query starts afresh
+            self._stop()
+            raise
         finally:
             timer.cancel()
-            for name in tables:
-                self._connection.unregister(name)
+
+    def _start(self, where: str) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(  # noqa: S603 -- our own file, run by our own interpreter
+            [sys.executable, "-P", "-W", "ignore", str(_WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._process = process
+        timer = threading.Timer(_STARTUP, process.kill)
+        timer.start()
+        try:
+            _write(process, json.dumps(self._settings).encode() + b"\n")
+            _answer(process, where)
+        except (OSError, EOFError) as error:
+            self._stop()
+            raise SqlError("the process for users' SQL does not start", where=where, fix="look at the machine's limits") from error
+        finally:
+            timer.cancel()
+        return process
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                _close(pipe)
+        process.wait()
+
+    @staticmethod
+    def _ask(
+        process: "subprocess.Popen[bytes]",
+        sql: str,
+        where: str,
+        tables: "Mapping[str, pa.Table]",
+        params: Mapping[str, timedelta],
+    ) -> "pa.Table":
+        import pyarrow as pa
+
+        streams = {name: _stream(table) for name, table in tables.items()}
+        request = {
+            "sql": sql,
+            "tables": {name: len(stream) for name, stream in streams.items()},
+            "params": {name: value // timedelta(microseconds=1) for name, value in params.items()},
+        }
+        _write(process, json.dumps(request).encode() + b"\n", *streams.values())
+        _answer(process, where)
+        assert process.stdout is not None
+        try:
+            return pa.ipc.open_stream(process.stdout).read_all()
+        except pa.ArrowInvalid as error:  # the stream ends early where the process was killed
+            raise EOFError from error
+
+
+def _stream(table: "pa.Table") -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _write(process: "subprocess.Popen[bytes]", *parts: bytes) -> None:
+    assert process.stdin is not None
+    for part in parts:
+        process.stdin.write(part)
+    process.stdin.flush()
+
+
+def _answer(process: "subprocess.Popen[bytes]", where: str) -> dict[str, Any]:
+    """The next line of the process; its error is raised.
+
+    Raises:
+        EOFError: the process is gone.
+        SqlError: it says so.
+    """
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    answer: dict[str, Any] = json.loads(line)
+    if "error" in answer:
+        raise SqlError(f"the query fails: {answer['error']}", where=where, fix="mend the SQL")
+    return answer
+
+
+def _close(pipe: Any) -> None:
+    try:
+        pipe.close()
+    except OSError:  # what was still to be written went to a dead process
+        return
