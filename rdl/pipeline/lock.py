@@ -1,0 +1,69 @@
+"""One living run at a time: an advisory lock that the kernel gives back when its holder dies.
+
+`flock` ties the lock to an open file, so a killed process cannot leave it locked, no clock or process table has to be trusted,
+and the file itself is never removed (removing it would let two runs lock two files of one name). A forked child closes its
+copy, so that an orphan does not hold what its dead parent held. The file's text tells who holds it, for the message only.
+"""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rdl.errors import LockedError
+
+_held: set[int] = set()
+
+
+def _forget() -> None:
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock at `path` while the block runs.
+
+    Args:
+        path: the lock's file, made where it is missing.
+        what: what is locked, for the message.
+
+    Raises:
+        LockedError: another living process, or another thread of this one, holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    _held.add(descriptor)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LockedError(f"{what} is locked by {_holder(path)}", where=str(path), fix="wait until it ends") from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, _signature())
+        yield
+    finally:
+        if descriptor in _held:
+            _held.discard(descriptor)
+            os.close(descriptor)
+
+
+def _signature() -> bytes:
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": moment}).encode()
+
+
+def _holder(path: Path) -> str:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {raw['pid']} on {raw['host']} since {raw['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another run"

@@ -1,0 +1,84 @@
+"""Which work a pipeline is, and the key that says whether it has been done.
+
+The key of a unit is a hash of its step, its settings, the task's definition, the keys of the units it builds on, the rows'
+fingerprint, the as-of and the code. Equal keys mean equal results, so work is done once and redone only when something it
+depends on changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rdl.database.engine import shipped
+from rdl.pipeline.step import Step, Unit
+
+if TYPE_CHECKING:
+    from rdl.pipeline.file import Pipeline
+    from rdl.pipeline.source import Source
+    from rdl.task import Task
+
+
+def units(pipeline: "Pipeline") -> tuple[tuple[Unit, Step], ...]:
+    """Every unit of work in the order it runs."""
+    return tuple(
+        (Unit(step.name, task, part), step)
+        for step in pipeline.steps
+        for task in (pipeline.tasks if step.per_task else ("",))
+        for part in step.parts(pipeline)
+    )
+
+
+def builds_on(unit: Unit, step: Step, other: Unit) -> bool:
+    """Whether `unit` builds on `other`: a step it names, for the same task where both have one."""
+    return other.step in (*step.requires, *step.needs) and (not unit.task or not other.task or unit.task == other.task)
+
+
+def unit_key(unit: Unit, step: Step, pipeline: "Pipeline", source: "Source | None", upstream: Mapping[str, str]) -> str:
+    """The key of `unit`: 20 hex digits.
+
+    Args:
+        unit: the work.
+        step: its step.
+        pipeline: whose settings count.
+        source: the opened project; needed by steps that read rows.
+        upstream: key by unit of everything it builds on.
+    """
+    facts: dict[str, Any] = {
+        "unit": str(unit),
+        "settings": {name: pipeline.sections[name].model_dump(mode="json") for name in step.sections},
+        "upstream": dict(upstream),
+        "code": code_version(),
+    }
+    if step.reads_rows:
+        assert source is not None, f"{unit} reads rows"
+        facts["rows"] = source.database.fingerprint
+        facts["as_of"] = source.as_of if step.dated else None
+        facts["task"] = _definition(source.task(unit.task)) if unit.task else None
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def _definition(task: "Task") -> dict[str, Any]:
+    """What decides a task's labels; where its file lies does not."""
+    return {name: value for name, value in asdict(task).items() if name != "path"}
+
+
+@cache
+def code_version() -> str:
+    """The version of rdl and a hash of its Python and SQL sources."""
+    try:
+        number = version("rdl")
+    except PackageNotFoundError:
+        number = "0"
+    package, templates = Path(__file__).resolve().parent.parent, shipped("sql")
+    digest = hashlib.blake2b(digest_size=10)
+    for root, pattern in ((package, "*.py"), (templates, "*.sql")):
+        for file in sorted(root.rglob(pattern)):
+            digest.update(file.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(hashlib.blake2b(file.read_bytes(), digest_size=16).digest())
+    return f"{number}+{digest.hexdigest()}"

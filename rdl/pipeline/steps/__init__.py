@@ -1,0 +1,11 @@
+"""The kinds of work that a pipeline may list: one file and one line each."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from rdl.pipeline.step import Step
+from rdl.pipeline.steps import check, demo, evaluate, promote, register, score, train
+
+STEPS: Mapping[str, Step] = MappingProxyType(
+    {step.name: step for step in (demo.STEP, check.STEP, train.STEP, evaluate.STEP, register.STEP, promote.STEP, score.STEP)}
+)

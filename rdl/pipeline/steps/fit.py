@@ -1,0 +1,39 @@
+"""How models are fitted: one section for the step that trains and the step that evaluates, so that they speak of the same model."""
+
+from typing import TYPE_CHECKING
+
+from rdl.errors import PipelineError, TimeError
+from rdl.pipeline.step import Context, Settings
+from rdl.timeline import SECOND, parse_duration
+
+if TYPE_CHECKING:
+    from rdl.model import FitSettings
+
+
+class FitSection(Settings):
+    """`[fit]`: the seed, the members of the blend, and the wall time that one fit may take.
+
+    A budget makes results depend on the machine's speed; leave it out where runs must repeat exactly.
+    """
+
+    seed: int = 0
+    members: list[str] | None = None
+    budget: str | None = None
+
+
+def fit_settings(context: Context) -> "FitSettings":
+    """The model room's settings.
+
+    Raises:
+        PipelineError: the budget is no duration.
+        UsageError: a member is unknown.
+    """
+    from rdl.model import MEMBERS, FitSettings, resolve_members
+
+    section = context.section(FitSection, "fit")
+    members = resolve_members(section.members) if section.members is not None else MEMBERS
+    try:
+        budget = parse_duration(section.budget) / SECOND if section.budget is not None else None
+    except TimeError as error:
+        raise PipelineError(error.what, where=f"{context.pipeline.path}, [fit] budget", fix=error.fix) from error
+    return FitSettings(seed=section.seed, budget_s=budget, members=members)

@@ -1,0 +1,67 @@
+"""Predict the task's population at the run's as-of, once, into its own partition.
+
+The champion scores. It may not know the future of what it scores: where a later run has already promoted a newer model (a
+backfill), the model that this run fitted for its own as-of scores instead.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdl.errors import GateError
+from rdl.pipeline.step import Context, Outcome, Step
+from rdl.pipeline.steps.register import registered_version
+from rdl.pipeline.steps.train import trained_model
+from rdl.timeline import format_time
+
+if TYPE_CHECKING:
+    from rdl.model import Model
+
+
+def score(context: Context) -> Outcome:
+    """Write `scores.parquet`: entity key, cutoff, prediction.
+
+    Raises:
+        GateError: the champion was fitted later than the as-of, and the pipeline fits no model of its own.
+        UsageError: no champion is registered.
+    """
+    from rdl.mlops import score as write_scores
+
+    source = context.source
+    model, version = _model(context)
+    task, out = source.task(context.unit.task), context.aside / "scores.parquet"
+    summary = write_scores(source.project, source.database, task, model, source.as_of, out, version=version)
+    facts = {
+        "version": version,
+        "model_as_of": format_time(model.as_of),
+        "mean": summary.mean,
+        "low": summary.low,
+        "high": summary.high,
+    }
+    return Outcome(summary.rows, facts)
+
+
+def _model(context: Context) -> "tuple[Model, str]":
+    """What scores, and its version; no version where it is not registered."""
+    from rdl.mlops import find_version, load_version
+
+    source, task = context.source, context.unit.task
+    if context.before("train") and not context.before("promote"):
+        return trained_model(context), registered_version(context).number if context.before("register") else ""
+    champion = find_version(source.project, task)
+    model = load_version(source.project, champion)
+    if model.as_of <= source.as_of:
+        return model, champion.number
+    if context.before("train"):
+        return trained_model(context), registered_version(context).number
+    raise GateError(
+        f"the champion of {task!r} was fitted as of {format_time(model.as_of)}, after {format_time(source.as_of)}",
+        where=f"version {champion.number}",
+        fix="add train to the pipeline's steps, or score a later as-of",
+    )
+
+
+def _place(context: Context) -> Path:
+    return context.home / "scores" / context.unit.task / context.partition
+
+
+STEP = Step("score", score, _place, needs=("demo", "check", "train", "register", "promote"))
