@@ -4,21 +4,27 @@ Only the sampled rows are read from the store. A batch keeps row ids (`n_id`), s
 rows it read.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rdl.graph.sampler import Sampler, Subgraph
+from rdl.graph.hashing import NULL
+from rdl.graph.sampler import Sampler
 from rdl.graph.store import GraphStore
+from rdl.graph.subgraph import Subgraph
+from rdl.graph.tables import NULL_TIMESTAMP, NodeTable
 from rdl.timeline import ALWAYS, DAY, NEVER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch_geometric.data import HeteroData
 
     from rdl.task import Seeds
+
+_NONE = np.empty(0, np.int64)
 
 
 def to_hetero_data(store: GraphStore, subgraph: Subgraph) -> "HeteroData":
@@ -29,7 +35,8 @@ def to_hetero_data(store: GraphStore, subgraph: Subgraph) -> "HeteroData":
     is null), `x_text` int64[n, k, TOKENS] word hashes (0 is padding), `age` float32[n] days from the row to the seed's cutoff,
     `age_known` bool[n] (False for static rows, whose age is NaN), `num_nodes`, `num_sampled_nodes`. Every edge type has
     `edge_index` int64[2, e] and `num_sampled_edges`. The entity type also has, for the seeds: `root_visible` bool[s] (where
-    False, columns of the root are real but must not be read: zero them), `cutoff` and `as_of` int64[s], and `batch_size`.
+    False, the root stands for an entity not known yet: all its columns and its age are null), `cutoff` and `as_of` int64[s], and
+    `batch_size`.
     """
     import torch
     from torch_geometric.data import HeteroData
@@ -38,16 +45,13 @@ def to_hetero_data(store: GraphStore, subgraph: Subgraph) -> "HeteroData":
     cutoff = np.ascontiguousarray(subgraph.seeds.cutoff)
     for name, table in store.tables.items():
         row, batch = subgraph.nodes[name], subgraph.batch[name]
-        age, known = _age(table.time[row], cutoff[batch])
+        hidden = np.flatnonzero(~subgraph.root_visible) if name == subgraph.entity_table else _NONE
         nodes = data[name]
         nodes.num_nodes = len(row)
         nodes.n_id = torch.from_numpy(row)
         nodes.batch = torch.from_numpy(batch.astype(np.int64))
-        nodes.x_num = torch.from_numpy(table.numeric[row])  # [n, numeric columns]
-        nodes.x_cat = torch.from_numpy(table.category[row].astype(np.int64))  # [n, categorical columns]
-        nodes.x_ts = torch.from_numpy(table.timestamp[row])  # [n, timestamp columns]
-        nodes.x_text = torch.from_numpy(table.text[row].astype(np.int64))  # [n, text columns, TOKENS]
-        nodes.age, nodes.age_known = torch.from_numpy(age), torch.from_numpy(known)
+        for attribute, values in _columns(table, row, cutoff[batch], hidden).items():
+            nodes[attribute] = torch.from_numpy(values)
         nodes.num_sampled_nodes = subgraph.num_sampled_nodes[name]
     for edge, ends in subgraph.edges.items():
         data[edge].edge_index = torch.from_numpy(np.stack(ends))  # [2, edges]
@@ -91,10 +95,20 @@ def iterate_batches(
             yield ready
 
 
-def _age(
-    time: npt.NDArray[np.int64], cutoff: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Days from each row [n] to its seed's cutoff [n], NaN for static and null times; and whether it is known."""
+def _columns(
+    table: NodeTable, row: npt.NDArray[np.int64], cutoff: npt.NDArray[np.int64], hidden: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[Any]]:
+    """What is read of the rows [n] of a table; at the places `hidden`, nulls."""
+    time = table.time[row]
+    time[hidden] = NEVER
     known = (time != ALWAYS) & (time != NEVER)
     days = (cutoff - np.where(known, time, cutoff)) / DAY
-    return np.where(known, days, np.nan).astype(np.float32), known
+    columns: dict[str, npt.NDArray[Any]] = {
+        "x_num": table.numeric[row],  # [n, numeric columns]
+        "x_cat": table.category[row].astype(np.int64),  # [n, categorical columns]
+        "x_ts": table.timestamp[row],  # [n, timestamp columns]
+        "x_text": table.text[row].astype(np.int64),  # [n, text columns, TOKENS]
+    }
+    for name, null in (("x_num", np.nan), ("x_cat", NULL), ("x_ts", NULL_TIMESTAMP), ("x_text", NULL)):
+        columns[name][hidden] = null
+    return {**columns, "age": np.where(known, days, np.nan).astype(np.float32), "age_known": known}

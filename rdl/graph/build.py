@@ -131,9 +131,7 @@ def _texts(engine: Engine, table: Table, column: str) -> tuple[Values, "pa.Chunk
 def _in_place(table: Table, order: npt.NDArray[np.int64], values: Values) -> Values:
     """`values` put at their row ids; GraphError unless those are each of 0..rows - 1 once."""
     if len(order) != table.rows:
-        raise GraphError(
-            f"{len(order)} rows, expected {table.rows}", where=f"table {table.name}", fix="ingest the database again"
-        )
+        raise GraphError(f"{len(order)} rows, expected {table.rows}", where=f"table {table.name}", fix="ingest the database again")
     if np.array_equal(order, np.arange(table.rows)):
         return values
     if not np.array_equal(np.sort(order), np.arange(table.rows)):

@@ -88,9 +88,7 @@ def first_unordered(time: npt.NDArray[np.int64]) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _counting_sort(
-    parent: npt.NDArray[np.int32], parents: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+def _counting_sort(parent: npt.NDArray[np.int32], parents: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Positions grouped by parent, in their own order within a group; positions without a parent are left out."""
     offsets = np.zeros(parents + 1, np.int32)
     for p in parent:
@@ -109,9 +107,7 @@ def _counting_sort(
 
 
 @numba.njit(cache=True, nogil=True)
-def _first_disorder(
-    offsets: npt.NDArray[np.int32], rows: npt.NDArray[np.int32], time: npt.NDArray[np.int64], by_row: bool
-) -> int:
+def _first_disorder(offsets: npt.NDArray[np.int32], rows: npt.NDArray[np.int32], time: npt.NDArray[np.int64], by_row: bool) -> int:
     """Position of the first edge that does not ascend by (time, row id) within its group, or -1."""
     for p in range(len(offsets) - 1):
         for i in range(offsets[p] + 1, offsets[p + 1]):

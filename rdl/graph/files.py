@@ -71,13 +71,10 @@ def write_meta(folder: Path, key: str, tables: Mapping[str, NodeTable], links: t
         "format": FORMAT,
         "key": key,
         "tables": [
-            {"name": name, "rows": t.rows, "names": dict(t.names), "infinite": dict(t.infinite)}
-            for name, t in tables.items()
+            {"name": name, "rows": t.rows, "names": dict(t.names), "infinite": dict(t.infinite)} for name, t in tables.items()
         ],
         "links": [{name: getattr(x, name) for name in _LINK_WORDS} for x in links],
-        "files": {
-            path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(folder.glob("*.npy"))
-        },
+        "files": {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(folder.glob("*.npy"))},
     }
     text = json.dumps({**meta, "digest": _digest(meta)}, indent=1)
     (folder / META).write_text(text, encoding="utf-8")
@@ -94,7 +91,7 @@ def read_folder(folder: Path, *, verify: bool) -> tuple[str, dict[str, NodeTable
         names = {kind: tuple(columns) for kind, columns in entry["names"].items()}
         tables[entry["name"]] = NodeTable(names=names, infinite=entry["infinite"], **arrays)
     links = tuple(
-        Link(*(entry[name] for name in _LINK_WORDS), csc=_read_csc(folder, f"link{place:03d}"))
+        Link(**{name: entry[name] for name in _LINK_WORDS}, csc=_read_csc(folder, f"link{place:03d}"))
         for place, entry in enumerate(meta["links"])
     )
     return meta["key"], tables, links
@@ -107,7 +104,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         digest = meta.pop("digest")
     except FileNotFoundError as error:
         raise GraphError("no graph here", where=str(path), fix="build it first") from error
-    except (ValueError, KeyError, AttributeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise GraphError(f"not readable: {error}", where=str(path), fix=REBUILD) from error
     if meta.get("format") != FORMAT:
         raise GraphError(f"format {meta.get('format')}, expected {FORMAT}", where=str(path), fix=REBUILD)

@@ -24,6 +24,7 @@ _U27, _U30, _U31, _U32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(
 _LOW = np.uint64(0xFFFFFFFF)
 _LAST_EPOCH = 2**31 - 2
 
+
 @numba.njit(cache=True, nogil=True, inline="always")
 def _mix(x: Any) -> Any:
     """The finaliser of splitmix64."""
@@ -44,9 +45,7 @@ def seed_keys(seed: np.uint64, entity: Int64s, cutoff: Int64s) -> UInt64s:
 
 
 @numba.njit(cache=True, nogil=True)
-def count_children(
-    offsets: Int32s, rows: Int32s, node: Int32s, owner: Int32s, bound: Int64s, most: int, valid: Int32s
-) -> int:
+def count_children(offsets: Int32s, rows: Int32s, node: Int32s, owner: Int32s, bound: Int64s, most: int, valid: Int32s) -> int:
     """Write to `valid` [n] how many children of each frontier node its seed may see; return how many will be taken.
 
     `node` [n] are frontier rows, `owner` [n] their seeds, `bound` [seeds] the visible rows of the children's table.
@@ -110,9 +109,7 @@ def take_children(
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw(
-    rows: Int32s, begin: int, count: int, take: int, state: np.uint64, mark: Int32s, row_out: Int32s, at: int
-) -> None:
+def _draw(rows: Int32s, begin: int, count: int, take: int, state: np.uint64, mark: Int32s, row_out: Int32s, at: int) -> None:
     """Floyd's sample of `take` out of rows[begin:begin + count]. Marks are stamped by epoch, so nothing is cleared."""
     if mark[-1] >= _LAST_EPOCH:
         mark[:] = 0
@@ -127,9 +124,8 @@ def _draw(
             while (product & _LOW) < uneven:
                 state += GOLDEN
                 product = (_mix(state) >> _U32) * span
-        pick = np.int64(product >> _U32)
-        if mark[pick] == epoch:
-            pick = j
+        drawn = np.int64(product >> _U32)
+        pick = j if mark[drawn] == epoch else drawn
         mark[pick] = epoch
         row_out[at] = rows[begin + pick]
         at += 1

@@ -119,9 +119,7 @@ def link_tables(tables: Mapping[str, NodeTable], references: Sequence[EdgeType])
     return tuple(links)
 
 
-def _key_columns(
-    name: str, table: NodeTable, references: Mapping[EdgeType, npt.ArrayLike]
-) -> npt.NDArray[np.int32]:
+def _key_columns(name: str, table: NodeTable, references: Mapping[EdgeType, npt.ArrayLike]) -> npt.NDArray[np.int32]:
     """The keys of a table side by side; GraphError for a column of another length or beyond int32."""
     columns = {edge: np.asarray(keys) for edge, keys in references.items() if edge[0] == name}
     keys = np.empty((table.rows, len(columns)), np.int32)

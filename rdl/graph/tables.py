@@ -161,6 +161,4 @@ def fill_column(array: npt.NDArray[Any], place: int, values: npt.NDArray[Any]) -
 
 def _expect(array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...], where: str) -> None:
     if array.dtype != dtype or array.shape != shape:
-        raise GraphError(
-            f"expected {np.dtype(dtype)}{list(shape)}, got {array.dtype}{list(array.shape)}", where=where, fix=REBUILD
-        )
+        raise GraphError(f"expected {np.dtype(dtype)}{list(shape)}, got {array.dtype}{list(array.shape)}", where=where, fix=REBUILD)
