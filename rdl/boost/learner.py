@@ -195,7 +195,8 @@ def learning_curve(
 
     data = _dmatrix(train[0], settings.threads, train[1], weight, settings.max_bin)
     watch = xgboost.QuantileDMatrix(
-        valid[0].values, label=valid[1], ref=data, feature_types=_types(valid[0]), enable_categorical=True, nthread=settings.threads
+        valid[0].values, label=valid[1], ref=data, feature_types=_types(valid[0]), enable_categorical=True,
+        nthread=settings.threads, max_bin=settings.max_bin,
     )
     history: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(

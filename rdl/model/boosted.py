@@ -1,0 +1,95 @@
+"""Members that are XGBoost on the plan's features: all of them (`features`), or the entity's own columns (`entity`)."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdl.boost import FittedBoost, Matrix, best_rounds, fit_boost, learning_curve, recency_weight, with_rounds
+from rdl.features import Encoding, FeatureMatrix, FeaturePlan
+from rdl.model.inputs import Examples, Prepared, Source
+from rdl.model.member import Choice, Context, FittedMember, FoldExamples, Member
+
+log = logging.getLogger(__name__)
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedBoosted(FittedMember):
+    """Boosters, and the encoding of the features that they read."""
+
+    boost: FittedBoost
+    encoding: Encoding
+    families: tuple[str, ...]
+
+    def predict(self, inputs: Prepared, source: Source) -> Float64:
+        """[n] probability or value."""
+        return self.boost.predict(_matrix(inputs.features, self.encoding, self.families))
+
+    def importance(self) -> dict[str, float]:
+        """Share of total gain by feature."""
+        return self.boost.importance()
+
+    def save(self, folder: Path) -> None:
+        """Write trees as UBJSON, the encoding and the families as JSON."""
+        self.boost.save(folder)
+        facts = {"encoding": self.encoding.to_json(), "families": self.families}
+        (folder / "encoding.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+class Boosted(Member):
+    """XGBoost on some families of features; no families means all."""
+
+    def __init__(self, name: str, families: tuple[str, ...] = ()) -> None:
+        self.name, self.families = name, families
+
+    def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
+        """The number of rounds whose mean over the folds is best."""
+        curves = []
+        for i, fold in enumerate(folds):
+            log.info("%s: fold %d of %d, %d rows", self.name, i + 1, len(folds), len(fold.train.target))
+            train, valid = fold.train.inputs.features, fold.valid.inputs.features
+            encoding = Encoding.fit(train)
+            weight = recency_weight(fold.train.inputs.seeds.cutoff, context.settings.boost.half_life)
+            curves.append(
+                learning_curve(
+                    (_matrix(train, encoding, self.families), fold.train.target),
+                    (_matrix(valid, encoding, self.families), fold.valid.target),
+                    context.kind, context.metric, context.settings.boost, context.settings.seed, weight,
+                )
+            )
+        rounds = best_rounds(curves)
+        log.info("%s: %d rounds are best on the folds", self.name, rounds)
+        return {"rounds": rounds}, [c.predict(rounds) for c in curves]
+
+    def fit(self, examples: Examples, choice: Choice, context: Context) -> FittedBoosted:
+        """Fit the chosen number of rounds, several seeds."""
+        log.info("%s: fitting %d rounds on %d rows", self.name, choice["rounds"], len(examples.target))
+        features = examples.inputs.features
+        encoding = Encoding.fit(features)
+        settings = with_rounds(context.settings.boost, choice["rounds"])
+        weight = recency_weight(examples.inputs.seeds.cutoff, settings.half_life)
+        boost = fit_boost(
+            _matrix(features, encoding, self.families), examples.target, context.kind, context.metric, settings, context.settings.seed, weight
+        )
+        return FittedBoosted(boost, encoding, self.families)
+
+    def load(self, folder: Path, plan: FeaturePlan) -> FittedBoosted:
+        """Read what `save` wrote."""
+        facts = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))
+        return FittedBoosted(FittedBoost.load(folder), Encoding.from_json(facts["encoding"]), tuple(facts["families"]))
+
+
+def _matrix(features: FeatureMatrix, encoding: Encoding, families: tuple[str, ...]) -> Matrix:
+    """The encoded columns of `families`, of all where none is named."""
+    encoded = encoding.transform(features)
+    matrix = Matrix(encoded.values, encoded.names, tuple(bool(c) for c in encoded.categorical))
+    if not families:
+        return matrix
+    of = (*features.families, *features.category_families)
+    return matrix.columns([i for i, family in enumerate(of) if family in families])

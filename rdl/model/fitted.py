@@ -1,0 +1,108 @@
+"""A fitted model: members, their blend, and everything that prediction needs except the rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdl.boost import blend
+from rdl.database import Database
+from rdl.errors import SchemaError, nearest
+from rdl.features import FeaturePlan
+from rdl.model.inputs import Source
+from rdl.model.member import FittedMember
+from rdl.model.settings import Choices
+from rdl.task import Seeds, Task
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """[n] blended predictions (probability or value), and those of every member."""
+
+    prediction: Float64
+    members: Mapping[str, Float64]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What `fit_model` makes; it predicts any seeds of any later snapshot of the same schema.
+
+    Attributes:
+        task: the question, with its SQL.
+        plan: the frozen features.
+        as_of: every label that was fitted on was mature then, microseconds UTC.
+        fitted: the members by name.
+        choices: what the folds decided, the blend's weights among it.
+        facts: counts and settings for reports: seed, rows, cutoffs, base rate, the data's fingerprint.
+    """
+
+    task: Task
+    plan: FeaturePlan
+    as_of: int
+    fitted: Mapping[str, FittedMember]
+    choices: Choices
+    facts: Mapping[str, Any]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The members' names."""
+        return tuple(self.fitted)
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """The blend's weights by member."""
+        return self.choices.weights
+
+    def predict(self, database: Database, seeds: Seeds) -> Predictions:
+        """Predictions of `seeds`, in their order; each depends on its own entity, cutoff and visible rows alone.
+
+        Raises:
+            SchemaError: the database lacks a table or column that the model reads.
+        """
+        check_schema(self, database)
+        members = {name: np.empty(len(seeds), dtype=np.float64) for name in self.fitted}
+        source = Source(database, self.task, self.plan)
+        for index, inputs in source.prepare(seeds) if len(seeds) else ():
+            for name, member in self.fitted.items():
+                members[name][index] = member.predict(inputs, source)
+        return Predictions(blend(members, self.weights, self.task.kind), members)
+
+    def importance(self) -> dict[str, float]:
+        """Share of each feature in the members that know it, weighted by the blend, largest first."""
+        total: dict[str, float] = {}
+        for name, member in self.fitted.items():
+            for feature, share in member.importance().items():
+                total[feature] = total.get(feature, 0.0) + share * self.weights.get(name, 0.0)
+        whole = sum(total.values()) or 1.0
+        return {name: share / whole for name, share in sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))}
+
+
+def check_schema(model: Model, database: Database) -> None:
+    """Refuse a database that the model cannot read.
+
+    Raises:
+        SchemaError: a table or a column that the model was fitted with is missing or means something else.
+    """
+    expected = model.facts["schema"]
+    for name, columns in expected.items():
+        if name not in database.schema.tables:
+            raise SchemaError(
+                f"the model reads table {name!r}, which the database lacks", where=f"model of {model.task.name}",
+                fix=nearest(name, database.schema.tables),
+            )
+        present = {c.name: c.semantic.value for c in database.schema[name].columns}
+        for column, semantic in columns.items():
+            if column not in present:
+                raise SchemaError(
+                    f"the model reads {name}.{column}, which the database lacks", where=f"model of {model.task.name}",
+                    fix=nearest(column, present),
+                )
+            if present[column] != semantic:
+                raise SchemaError(
+                    f"{name}.{column} was {semantic} when the model was fitted and is {present[column]} now",
+                    where=f"model of {model.task.name}", fix=f'declare it in rdl.toml: types = {{ {column} = "{semantic}" }}',
+                )

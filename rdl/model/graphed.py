@@ -1,0 +1,74 @@
+"""Members that are PyG networks on the temporal graph."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdl.features import FeaturePlan
+from rdl.gnn import FittedGnn, fit_gnn
+from rdl.model.inputs import Examples, Prepared, Source
+from rdl.model.member import Choice, Context, FittedMember, FoldExamples, Member
+
+log = logging.getLogger(__name__)
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedGraphed(FittedMember):
+    """A trained network."""
+
+    gnn: FittedGnn
+
+    def predict(self, inputs: Prepared, source: Source) -> Float64:
+        """[n] probability or value."""
+        return self.gnn.predict(source.graph, inputs.seeds, inputs.history)
+
+    def save(self, folder: Path) -> None:
+        """Write weights as safetensors, the rest as JSON."""
+        self.gnn.save(folder)
+
+
+class Graphed(Member):
+    """One network by name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
+        """The number of epochs: the mean of the folds' best ones, later folds (more rows) counting more."""
+        epochs, predictions = [], []
+        for i, fold in enumerate(folds):
+            log.info("%s: fold %d of %d, %d rows", self.name, i + 1, len(folds), len(fold.train.target))
+            fitted = self._train(fold.train, fold.valid, context, f"fold-{i}", None, 1.0 / (len(folds) + 1))
+            epochs.append(fitted.best_epoch)
+            predictions.append(fitted.predict(context.source.graph, fold.valid.inputs.seeds, fold.valid.inputs.history))
+        chosen = max(1, round(float(np.average(epochs, weights=[len(f.train.target) for f in folds]))))
+        log.info("%s: %d epochs are best on the folds", self.name, chosen)
+        return {"epochs": chosen}, predictions
+
+    def fit(self, examples: Examples, choice: Choice, context: Context) -> FittedGraphed:
+        """Train the chosen number of epochs on everything."""
+        log.info("%s: training %d epochs on %d rows", self.name, choice["epochs"], len(examples.target))
+        return FittedGraphed(self._train(examples, None, context, "fit", choice["epochs"], 1.0))
+
+    def load(self, folder: Path, plan: FeaturePlan) -> FittedGraphed:
+        """Read what `save` wrote."""
+        return FittedGraphed(FittedGnn.load(folder))
+
+    def _train(
+        self, train: Examples, valid: Examples | None, context: Context, step: str, epochs: int | None, share: float
+    ) -> FittedGnn:
+        settings = context.settings.gnn
+        if epochs is not None:
+            settings = replace(settings, epochs=epochs)
+        if context.seconds is not None:
+            settings = replace(settings, budget_s=context.seconds * share)
+        return fit_gnn(
+            context.source.graph, context.kind, context.source.task.entity_table, train.labels, valid.labels if valid else None,
+            settings, context.settings.seed, context.checkpoints / f"{self.name}-{step}", train.inputs.history,
+        )

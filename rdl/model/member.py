@@ -1,0 +1,92 @@
+"""What a member of the blend is: it chooses on folds, fits on everything, predicts, saves and loads.
+
+A new member is one class in one file and one line in `registry.py`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdl.features import FeaturePlan
+from rdl.model.inputs import Examples, Prepared, Source
+from rdl.model.settings import FitSettings
+from rdl.task import Kind
+
+Float64 = NDArray[np.float64]
+Choice = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FoldExamples:
+    """One forward-chained fold: what is fitted on, and the later rows that are predicted."""
+
+    train: Examples
+    valid: Examples
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all members know.
+
+    Attributes:
+        source: database, task, plan and graph.
+        settings: how to fit.
+        checkpoints: a folder where long fits keep their progress.
+        seconds: wall time this member may take for the step at hand, None for no limit.
+    """
+
+    source: Source
+    settings: FitSettings
+    checkpoints: Path
+    seconds: float | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """The task's kind."""
+        return self.source.task.kind
+
+    @property
+    def metric(self) -> str:
+        """The task's metric."""
+        return self.source.task.metric
+
+
+class FittedMember(ABC):
+    """A member that can predict."""
+
+    @abstractmethod
+    def predict(self, inputs: Prepared, source: Source) -> Float64:
+        """[n] probability or value of prepared seeds."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write everything that `load` needs, without pickle."""
+
+    def importance(self) -> dict[str, float]:
+        """Share of each feature, where the member knows it."""
+        return {}
+
+
+class Member(ABC):
+    """A member that is not fitted: it has no `predict`."""
+
+    name: str
+
+    @abstractmethod
+    def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
+        """Decide on the folds; return the choice and the out-of-fold predictions of each fold's later rows."""
+
+    @abstractmethod
+    def fit(self, examples: Examples, choice: Choice, context: Context) -> FittedMember:
+        """Fit on all examples as chosen."""
+
+    @abstractmethod
+    def load(self, folder: Path, plan: FeaturePlan) -> FittedMember:
+        """Read what the fitted member saved."""
+
+

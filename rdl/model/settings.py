@@ -1,0 +1,71 @@
+"""What a fit is told, and what it chose."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rdl.boost import BoostSettings
+from rdl.errors import UsageError, nearest
+from rdl.gnn import GnnSettings
+
+GROUPS: Mapping[str, tuple[str, ...]] = {"boost": ("entity", "features"), "gnn": ("sage",)}
+MEMBERS = ("entity", "features", "sage")
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How to fit.
+
+    Attributes:
+        seed: every random number follows from it.
+        budget_s: seconds of wall time that choosing and fitting may take; None for no limit.
+        members: names of the members that enter the blend.
+        folds: forward-chained blocks of time on which rounds, epochs and weights are chosen.
+        copies: staleness-matched copies of every training seed, where the regime asks for staleness.
+        plan_depth: how many references features walk.
+    """
+
+    seed: int = 0
+    budget_s: float | None = None
+    members: tuple[str, ...] = MEMBERS
+    folds: int = 3
+    copies: int = 3
+    plan_depth: int = 2
+    boost: BoostSettings = field(default_factory=BoostSettings)
+    gnn: GnnSettings = field(default_factory=GnnSettings)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What temporal folds decided; enough to refit at a later cutoff without choosing again.
+
+    Attributes:
+        weights: the blend, by member.
+        members: per member, its own choices (rounds, epochs).
+        out_of_fold: per member and for the blend, the task's metric on out-of-fold rows.
+        rows: how many out-of-fold rows there were.
+    """
+
+    weights: Mapping[str, float]
+    members: Mapping[str, Mapping[str, Any]]
+    out_of_fold: Mapping[str, float]
+    rows: int
+
+
+def resolve_members(names: Sequence[str]) -> tuple[str, ...]:
+    """Member names from members and groups, in the registry's order.
+
+    Raises:
+        UsageError: a name is unknown, or none is given.
+    """
+    wanted: set[str] = set()
+    for name in names:
+        if name in GROUPS:
+            wanted.update(GROUPS[name])
+        elif name in MEMBERS:
+            wanted.add(name)
+        else:
+            raise UsageError(f"unknown member {name!r}", where="--members", fix=nearest(name, [*MEMBERS, *GROUPS]))
+    if not wanted:
+        raise UsageError("no member named", where="--members", fix=f"choose from {', '.join([*MEMBERS, *GROUPS])}")
+    return tuple(m for m in MEMBERS if m in wanted)
