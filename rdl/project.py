@@ -12,12 +12,15 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rdl.errors import ProjectError, nearest
+from rdl.errors import ProjectError, TimeError, nearest
 from rdl.timeline import parse_duration, parse_time
 
 T = TypeVar("T", bound=BaseModel)
 
 SemanticName = Literal["numeric", "categorical", "boolean", "timestamp", "text", "identifier"]
+
+
+_BRANCHES = ("str", "list[str]", "date", "datetime")  # how pydantic names the branches of a union, which are no keys of the file
 
 
 class _Settings(BaseModel):
@@ -29,7 +32,7 @@ class DatabaseSettings(_Settings):
 
     source: str
     staging: str | None = None
-    memory_limit: str = "4GB"
+    memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)? ?([KMGT]i?)?B$")
     threads: int = Field(default=2, ge=1)
     query_limit: str = "10 minutes"
 
@@ -128,12 +131,17 @@ def _from_toml(root: Path, home: Path) -> Project:
     path = root / "rdl.toml"
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProjectError(f"not readable as TOML: {error}", where=str(path), fix="mend the line named above") from error
     settings = validate(_File, raw, str(path))
     for name, table in settings.tables.items():
         check_duration(table.lag, f"{path}, [tables.{name}] lag")
-    check_duration(settings.database.query_limit, f"{path}, [database] query_limit")
+    if check_duration(settings.database.query_limit, f"{path}, [database] query_limit") == 0:
+        raise ProjectError(
+            f"query_limit = {settings.database.query_limit!r} lets no query run",
+            where=f"{path}, [database]",
+            fix='write for example "10 minutes"',
+        )
     return Project(
         name=settings.name or root.name,
         root=root,
@@ -154,7 +162,7 @@ def _from_relbench(root: Path, home: Path) -> Project:
         }
         splits = RelbenchSplits(parse_time(raw["val_timestamp"]), parse_time(raw["test_timestamp"]))
         name = raw["name"]
-    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, TimeError) as error:
         raise ProjectError(
             f"not a RelBench v3 manifest: {error!r}",
             where=str(path),
@@ -173,7 +181,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ProjectError(f"not readable as YAML: {error}", where=str(path), fix="check that the file is whole") from error
     if not isinstance(raw, dict):
         raise ProjectError(f"expected a mapping, found {type(raw).__name__}", where=str(path), fix="see RelBench's v3 format")
@@ -192,6 +200,8 @@ def validate(model: type[T], raw: Mapping[str, Any], where: str) -> T:
             raise ProjectError(f"unknown key {place!r}", where=where, fix=nearest(str(first["loc"][-1]), known)) from error
         if first["type"] == "missing":
             raise ProjectError(f"missing key {place!r}", where=where, fix=f"add {place!r}") from error
+        for branch in _BRANCHES:
+            place = place.removesuffix(f".{branch}")
         raise ProjectError(f"{place} = {first['input']!r}: {first['msg']}", where=where, fix="correct the value") from error
 
 
@@ -212,8 +222,6 @@ def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[st
 
 def check_duration(text: str, where: str) -> int:
     """`parse_duration` with the place in the message."""
-    from rdl.errors import TimeError
-
     try:
         return parse_duration(text)
     except TimeError as error:

@@ -7,6 +7,7 @@ int64 microseconds UTC; a table's lag has been added to them where rows enter rd
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,13 +31,19 @@ _UNITS = {
     "hour": 3_600 * SECOND,
     "day": DAY,
     "week": 7 * DAY,
-    "d": DAY,
-    "h": 3_600 * SECOND,
-    "m": 60 * SECOND,
-    "s": SECOND,
-    "w": 7 * DAY,
 }
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*(?:00:00:00)?", re.IGNORECASE)
+_SHORT = {
+    "us": "microsecond",
+    "ms": "millisecond",
+    "s": "second",
+    "m": "minute",
+    "min": "minute",
+    "h": "hour",
+    "d": "day",
+    "w": "week",
+}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*(?:00:00:00)?\s*", re.IGNORECASE)
+_LONGEST = 2**62  # sums of two times or durations stay within int64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -75,10 +82,14 @@ def parse_duration(value: str) -> int:
         TimeError: the text is no number with a unit; months and years have no fixed length and are refused.
     """
     match = _DURATION.fullmatch(value)
-    unit = _UNITS.get(match.group(2).lower()) if match else None
+    word = match.group(2).lower() if match else ""
+    unit = _UNITS.get(_SHORT.get(word, word.removesuffix("s")))
     if match is None or unit is None:
         raise TimeError(f"not a duration: {value!r}", fix="write a number and a unit: 30 days, 12 hours, 1 week")
-    return round(float(match.group(1)) * unit)
+    duration = round(Fraction(match.group(1)) * unit)
+    if duration > _LONGEST:
+        raise TimeError(f"a duration of more than {_LONGEST // DAY} days: {value!r}", fix="write a shorter one")
+    return duration
 
 
 def to_datetime(time: int) -> datetime:
@@ -92,7 +103,10 @@ def format_time(time: int) -> str:
         return "always"
     if time == NEVER:
         return "never"
-    moment = to_datetime(time)
+    try:
+        moment = to_datetime(time)
+    except OverflowError:  # DuckDB's years reach further than Python's
+        return str(np.datetime64(time, "us"))
     return moment.date().isoformat() if time % DAY == 0 else moment.isoformat()
 
 

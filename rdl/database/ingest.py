@@ -7,25 +7,27 @@ moved into place, and is named by the hash of everything it was made from: an un
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 
 from rdl.database.engine import connect, engine_error, literal, load_sql, quote
+from rdl.database.keys import as_key
+from rdl.database.sandbox import check_select, statements
 from rdl.database.schema import Column, Reference, Schema, Semantic, Table
 from rdl.database.semantics import TextProfile, from_type, from_values
-from rdl.database.sources import Source, content_hash, scan
-from rdl.errors import ProjectError, SchemaError, nearest
+from rdl.database.sources import Source, content_hash, csv_select, scan
+from rdl.errors import ProjectError, SchemaError, SqlError, nearest
 from rdl.project import Project, TableSettings
 from rdl.timeline import ALWAYS, NEVER, parse_duration
 
 log = logging.getLogger(__name__)
 
-FORMAT = "1"
+FORMAT = "2"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def ingest(project: Project) -> Ingested:
     path, meta = folder / f"{fingerprint}.duckdb", folder / f"{fingerprint}.json"
     if not (path.is_file() and meta.is_file()):
         _make_home(folder, project)
-        aside = folder / f"{fingerprint}.{os.getpid()}.tmp"
+        aside = folder / f"{fingerprint}.{uuid4().hex}.tmp"
         try:
             schema, report = _Ingest(project, source, staging, aside).run()
             facts = {"schema": schema.to_json(), "report": {name: asdict(r) for name, r in report.items()}}
@@ -110,7 +112,17 @@ def _staging(project: Project) -> dict[str, str]:
             where=f"{project.settings_file}, [database] staging",
             fix="make the folder, or remove the line",
         )
-    return {file.stem: file.read_text(encoding="utf-8").strip().rstrip(";") for file in sorted(folder.glob("*.sql"))}
+    return {file.stem: _staged(file) for file in sorted(folder.glob("*.sql"))}
+
+
+def _staged(file: Path) -> str:
+    """The one SELECT that a staging file holds."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"not readable as UTF-8: {error}", where=str(file), fix="save it as UTF-8") from error
+    check_select(text, str(file))
+    return statements(text, str(file))[0]
 
 
 class _Ingest:
@@ -148,12 +160,36 @@ class _Ingest:
 
     def _selects(self) -> dict[str, str]:
         """One SELECT for every table: the staging file's where there is one, the raw rows elsewhere."""
-        for name, select in self._source.tables.items():
+        for name, found in self._source.tables.items():
+            select = self._csv(found) if isinstance(found, Path) else found
             self._run(f"CREATE VIEW raw.{quote(name)} AS {select}")
         selects = {name: f"SELECT * FROM raw.{quote(name)}" for name in self._source.tables}
         if self._staging:
             self._run("SET search_path = 'db.raw,db.main'")
+        for name in self._staging:
+            twin = next((t for t in self._source.tables if t != name and t.lower() == name.lower()), None)
+            if twin is not None:
+                raise SchemaError(
+                    f"the staging file {name}.sql and the source's table {twin!r} differ in case only",
+                    where=f"staging file {name}.sql",
+                    fix=f"call it {twin}.sql",
+                )
+        self._wall_in()
         return {**selects, **self._staging}
+
+    def _csv(self, file: Path) -> str:
+        try:
+            return csv_select(self._con, file)
+        except duckdb.Error as error:
+            raise SchemaError(
+                f"not readable as CSV: {error}", where=str(file), fix="give it a line of column names, and one line a row"
+            ) from error
+
+    def _wall_in(self) -> None:
+        """From here on no SELECT reads or writes another file than the source's."""
+        files = ", ".join(literal(str(file)) for file in self._source.files)
+        self._run(f"SET allowed_paths = [{files}]")
+        self._run("SET enable_external_access = false")
 
     def _check_declared(self, selects: Mapping[str, str]) -> None:
         for name, settings in self._project.tables.items():
@@ -184,13 +220,20 @@ class _Ingest:
         """SQL type by column, after checking that every declared column exists."""
         try:
             rows = self._run(f"DESCRIBE {select}")
-        except Exception as error:
+        except SqlError as error:
             if name in self._staging:
                 raise SchemaError(
                     f"the staging SELECT fails: {error}", where=f"staging file {name}.sql", fix="mend the SQL"
                 ) from error
             raise
         types = {row[0]: row[1] for row in rows}
+        for column in types:
+            if column.lower() in {"_row", "_time"} or column.lower().startswith("_ref_"):
+                raise SchemaError(
+                    f"the column name {column!r} is one that rdl uses itself",
+                    where=f"table {name}",
+                    fix="rename it in a staging SELECT",
+                )
         settings = self._settings(name)
         declared = {
             "key": settings.key_columns,
@@ -207,13 +250,18 @@ class _Ingest:
                         where=f"{self._project.settings_file}, [tables.{name}] {place}",
                         fix=nearest(column, types),
                     )
-        if settings.time and not types[settings.time].upper().startswith(("TIMESTAMP", "DATE")):
+        kind = types[settings.time].upper() if settings.time else "DATE"
+        if kind.endswith("]") or not (kind.startswith(("TIMESTAMP", "DATE")) or self._is_empty(select)):
             raise SchemaError(
                 f"the time column {name}.{settings.time} is {types[settings.time]}, not a date or timestamp",
                 where=f"{self._project.settings_file}, [tables.{name}] time",
                 fix="cast it in a staging SELECT",
             )
         return types
+
+    def _is_empty(self, select: str) -> bool:
+        """Whether there is no row: a file without rows does not tell its types."""
+        return not self._run(f"SELECT 1 FROM ({select}\n) LIMIT 1")
 
     def _order(self, name: str, select: str, types: Mapping[str, str]) -> None:
         """Write `ordered."name"`: the rows with `_row` and `_time`, in the order of (time, key)."""
@@ -266,10 +314,8 @@ class _Ingest:
         joins, extra = [], []
         for i, (column, parent) in enumerate(settings.references.items()):
             key = self._settings(parent).key_columns[0]
-            left, right = f"o.{quote(column)}", f"p{i}.{quote(key)}"
-            if (types[column] == "VARCHAR") != (columns[parent][key] == "VARCHAR"):
-                left, right = f"CAST({left} AS VARCHAR)", f"CAST({right} AS VARCHAR)"
-            joins.append(f"LEFT JOIN ordered.{quote(parent)} p{i} ON {left} = {right}")
+            value = as_key(f"o.{quote(column)}", types[column], columns[parent][key])
+            joins.append(f"LEFT JOIN ordered.{quote(parent)} p{i} ON p{i}.{quote(key)} = {value}")
             extra.append(f", p{i}._row AS {quote('_ref_' + column)}")
         native = ", ".join(quote(c) for c in types)
         self._run(

@@ -25,6 +25,8 @@ class TextProfile:
 def from_type(name: str, sql_type: str) -> Semantic | None:
     """The meaning that type and name decide alone; None for text, whose values must be looked at."""
     kind = sql_type.upper()
+    if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+        return Semantic.IDENTIFIER  # nested values describe nothing that a feature can read
     if kind == "BOOLEAN":
         return Semantic.BOOLEAN
     if kind.startswith(("TIMESTAMP", "DATE")):

@@ -13,10 +13,8 @@ import duckdb
 from rdl.database.engine import literal, quote
 from rdl.errors import ProjectError
 
-_READERS = {
-    ".parquet": "SELECT * FROM read_parquet({path})",
-    ".csv": r"SELECT * FROM read_csv({path}, header = true, nullstr = ['', '\N'], sample_size = 100000)",
-}
+_SUFFIXES = (".parquet", ".csv")
+_NULLS = r"nullstr = ['', '\N']"
 
 
 @dataclass(frozen=True)
@@ -24,12 +22,12 @@ class Source:
     """Raw tables ready to be read.
 
     Attributes:
-        tables: SELECT text by table name.
+        tables: SELECT text by table name, or the CSV file, which `csv_select` looks into when it is read.
         files: the files behind them, for the fingerprint.
         attach: a DuckDB file to attach as `source` first, if any.
     """
 
-    tables: Mapping[str, str]
+    tables: Mapping[str, str | Path]
     files: tuple[Path, ...]
     attach: Path | None = None
 
@@ -53,16 +51,18 @@ def scan(path: Path, settings_file: Path) -> Source:
 
 
 def _folder(path: Path, settings_file: Path) -> Source:
-    files = sorted(f for f in path.iterdir() if f.suffix in _READERS)
-    tables: dict[str, str] = {}
+    files = sorted(f for f in path.iterdir() if f.suffix in _SUFFIXES and f.is_file())
+    tables: dict[str, str | Path] = {}
+    names: dict[str, str] = {}
     for file in files:
-        if file.stem in tables:
+        first = names.setdefault(file.stem.lower(), file.name)
+        if first != file.name:
             raise ProjectError(
-                f"two files hold the table {file.stem!r}",
+                f"two files hold the table {file.stem!r}: {first} and {file.name}",
                 where=str(path),
-                fix="keep one of the .csv and .parquet files",
+                fix="keep one of them, or rename one: SQL does not tell names apart by their case",
             )
-        tables[file.stem] = _READERS[file.suffix].format(path=literal(str(file)))
+        tables[file.stem] = file if file.suffix == ".csv" else f"SELECT * FROM read_parquet({literal(str(file))})"
     if not tables:
         raise ProjectError(
             f"no .csv or .parquet file in {str(path)!r}",
@@ -78,7 +78,8 @@ def _duckdb_file(path: Path, settings_file: Path) -> Source:
         connection.execute(f"ATTACH {literal(str(path))} AS source (READ_ONLY)").fetchall()
         rows = connection.execute(
             "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'source' "
-            "UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = 'source' AND NOT internal ORDER BY ALL"
+            "UNION ALL SELECT schema_name, view_name FROM duckdb_views() "
+            "WHERE database_name = 'source' AND NOT internal ORDER BY ALL"
         ).fetchall()
     except duckdb.Error as error:
         raise ProjectError(f"not readable as a DuckDB file: {error}", where=str(path), fix="check the file") from error
@@ -89,7 +90,34 @@ def _duckdb_file(path: Path, settings_file: Path) -> Source:
         raise ProjectError("two schemas hold tables of one name", where=str(path), fix="stage them under different names")
     if not tables:
         raise ProjectError("the DuckDB file holds no table", where=f"{settings_file}, [database] source", fix="name another file")
-    return Source(tables, (path,), attach=path)
+    log = path.with_name(path.name + ".wal")  # what was committed and not yet moved into the file
+    return Source(tables, (path, log) if log.is_file() else (path,), attach=path)
+
+
+def csv_select(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
+    """The SELECT of a CSV file with every column's type stated.
+
+    Every value is looked at before a type is decided, once: a sample would let the order of the rows decide it.
+
+    Raises:
+        duckdb.Error: the file is no CSV, or empty.
+    """
+    path = literal(str(file))
+    found = connection.sql(
+        f"SELECT Delimiter, Quote, Escape, Comment, SkipRows, DateFormat, TimestampFormat, Columns "
+        f"FROM sniff_csv({path}, header = true, {_NULLS}, sample_size = -1)"
+    ).fetchall()
+    *marks, skip, date, timestamp, columns = found[0]
+    delimiter, quotation, escape, comment = ("" if mark == "(empty)" else mark for mark in marks)
+    types = ", ".join(f"{literal(c['name'])}: {literal(c['type'])}" for c in columns)
+    formats = "".join(
+        f", {name} = {literal(value)}" for name, value in (("dateformat", date), ("timestampformat", timestamp)) if value
+    )
+    return (
+        f"SELECT * FROM read_csv({path}, auto_detect = false, header = true, {_NULLS}, skip = {skip}, "
+        f"delim = {literal(delimiter)}, "
+        f"quote = {literal(quotation)}, escape = {literal(escape)}, comment = {literal(comment)}, columns = {{{types}}}{formats})"
+    )
 
 
 def content_hash(files: tuple[Path, ...], *texts: str) -> str:

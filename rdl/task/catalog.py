@@ -1,5 +1,7 @@
 """Which tasks a project has."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from rdl.database import Database
@@ -20,6 +22,7 @@ def list_tasks(database: Database) -> dict[str, Task]:
     tasks: dict[str, Task] = {}
     for path in task_paths(project):
         task = read_manifest(project, path) if path.suffix == ".yaml" else read_task_file(path, _entity_keys(database))
+        task = replace(task, lag=_lag(database, task))
         if task.name in tasks:
             raise TaskError(f"two tasks are called {task.name!r}", where=f"{tasks[task.name].path} and {path}", fix="rename one")
         tasks[task.name] = task
@@ -43,6 +46,14 @@ def task_paths(project: Project) -> list[Path]:
     if project.relbench:
         return sorted(project.root.glob("tasks/*/manifest.yaml"))
     return sorted(project.root.glob("sql/tasks/**/*.sql"))
+
+
+def _lag(database: Database, task: Task) -> int:
+    """The longest lag of the tables that the label query names, read as words so that none is missed."""
+    words = {word.lower() for word in re.findall(r"\w+", task.label_sql)}
+    return max(
+        (t.lag for t in database.schema.tables.values() if words >= {w.lower() for w in re.findall(r"\w+", t.name)}), default=0
+    )
 
 
 def _entity_keys(database: Database) -> dict[str, str]:

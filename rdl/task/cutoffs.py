@@ -32,7 +32,7 @@ def split_cutoffs(task: Task, split: Split, span: tuple[int, int]) -> Int:
     """
     start, end = span
     if split is Split.TRAIN:
-        newest = task.validate - -(-task.horizon // task.every) * task.every
+        newest = task.validate - -(-(task.horizon + task.lag) // task.every) * task.every
         cutoffs = np.arange(newest, start - 1, -task.every, dtype=np.int64)[::-1]
         if len(cutoffs) < 3:
             raise TaskError(
@@ -41,7 +41,7 @@ def split_cutoffs(task: Task, split: Split, span: tuple[int, int]) -> Int:
                 fix="set validate later, or every shorter: at least 3 are needed",
             )
         return cutoffs
-    first, stop = (task.validate, task.test) if split is Split.VALIDATION else (task.test, end)
+    first, stop = (task.validate, task.test - task.lag) if split is Split.VALIDATION else (task.test, end)
     cutoffs = np.arange(first, stop - task.horizon + 1, task.every, dtype=np.int64)[: task.evaluations]
     if not len(cutoffs):
         raise TaskError(
@@ -54,12 +54,12 @@ def split_cutoffs(task: Task, split: Split, span: tuple[int, int]) -> Int:
 
 
 def mature_cutoffs(task: Task, as_of: int, span: tuple[int, int]) -> Int:
-    """Every cutoff of the lattice through `validate` whose label is mature at `as_of`, ascending.
+    """Every cutoff of the lattice through `validate`, within the data, whose label is mature at `as_of`, ascending.
 
     Raises:
         TaskError: there are fewer than three.
     """
-    newest = as_of - task.horizon - (1 if task.closed else 0)
+    newest = min(as_of - 1 - task.last_read(0), span[1])  # a window that begins after the data's end was never seen
     newest -= (newest - task.validate) % task.every
     cutoffs = np.arange(newest, span[0] - 1, -task.every, dtype=np.int64)[::-1]
     if len(cutoffs) < 3:
@@ -74,11 +74,11 @@ def mature_cutoffs(task: Task, as_of: int, span: tuple[int, int]) -> Int:
 def history_cutoffs(task: Task, cutoffs: Int, start: int) -> Int:
     """Where past labels are taken for seeds at `cutoffs`: one lattice, the last point just mature at each cutoff.
 
-    The lattice is `c - horizon - k * every` (a microsecond earlier for closed windows), so `cutoffs` must lie on one lattice:
+    The lattice is `c - horizon - lag - k * every` (a microsecond earlier for closed windows), so `cutoffs` must lie on one lattice:
     `phase` groups them.
     """
     assert len(np.unique(phase(task, cutoffs))) <= 1
-    newest = int(cutoffs.max()) - task.horizon - (1 if task.closed else 0)
+    newest = int(cutoffs.max()) - 1 - task.last_read(0)
     return np.arange(newest, start - 1, -task.every, dtype=np.int64)[::-1]
 
 
@@ -98,12 +98,12 @@ class Fold:
 def forward_folds(task: Task, labels: Labels, count: int, share: float = 0.4) -> tuple[Fold, ...]:
     """`count` consecutive blocks of time over the latest `share` of the rows, each predicted from what was mature before it.
 
-    Blocks hold whole cutoffs. Fewer blocks come back where there are fewer cutoffs; blocks with an empty training side are left out.
+    Blocks hold whole cutoffs. Fewer blocks come back where there are fewer cutoffs; a block with nothing to train on is left out.
     """
     cutoffs, sizes = np.unique(labels.seeds.cutoff, return_counts=True)
     edge = sizes.sum() * (1 - share)
     late = cutoffs[np.cumsum(sizes) > edge]
-    blocks = [b for b in np.array_split(late, min(count, len(late))) if len(b)]
+    blocks = [b for b in np.array_split(late, max(min(count, len(late)), 1)) if len(b)]
     folds = []
     for block in blocks:
         train = np.flatnonzero(last_reads(task, labels.seeds) < block[0])

@@ -8,14 +8,17 @@ import numpy as np
 import pyarrow as pa
 
 from rdl.database import Database, quote
+from rdl.database.keys import as_key
 from rdl.errors import TaskError, nearest
 from rdl.task.cutoffs import Split, history_cutoffs, split_cutoffs
 from rdl.task.seeds import History, Int, Labels, Seeds
 from rdl.task.task import Kind, Task
-from rdl.timeline import format_time, to_datetime
+from rdl.timeline import DAY, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_NONE = np.array([], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, Lab
         SqlError: a query fails.
     """
     result = _query(database, task, task.label_sql, cutoffs, "label query", (task.label_column,))
-    found = _resolve(database, task, result, "label query")
+    found = _resolve(database, task, result, cutoffs, "label query")
     inside = np.ones(len(found.entity), dtype=bool)
     if task.population_sql is not None:
         people = population_at(database, task, cutoffs)
@@ -69,30 +72,27 @@ def population_at(database: Database, task: Task, cutoffs: Int) -> Seeds:
     if task.population_sql is None:
         return _derived_population(database, task, cutoffs)
     result = _query(database, task, task.population_sql, cutoffs, "population query", ())
-    found = _resolve(database, task, result, "population query")
+    found = _resolve(database, task, result, cutoffs, "population query")
     keep = found.entity >= 0
     order = np.lexsort((found.entity[keep], found.cutoff[keep]))
     return Seeds.at(found.entity[keep][order], found.cutoff[keep][order])
 
 
 def _derived_population(database: Database, task: Task, cutoffs: Int) -> Seeds:
-    memory = max(366 * 86_400_000_000, 12 * task.horizon)
-    entities, moments = [], []
-    for cutoff in np.unique(cutoffs):
-        grid = history_cutoffs(task, np.array([cutoff]), int(cutoff) - memory)
-        recent, _ = labels_at(database, task, grid)
-        people = np.unique(recent.seeds.entity)
-        entities.append(people)
-        moments.append(np.full(len(people), cutoff, dtype=np.int64))
-    return Seeds.at(np.concatenate(entities), np.concatenate(moments))
+    memory = max(366 * DAY, 12 * task.horizon)
+    moments = np.unique(cutoffs)
+    grids = [history_cutoffs(task, moments[i : i + 1], int(moment) - memory) for i, moment in enumerate(moments)]
+    recent = labels_at(database, task, np.unique(np.concatenate(grids)))[0].seeds if grids else Seeds.at(_NONE, _NONE)
+    people = [np.unique(recent.entity[np.isin(recent.cutoff, grid)]) for grid in grids]
+    sizes = np.array([len(p) for p in people], dtype=np.int64)
+    return Seeds.at(np.concatenate([_NONE, *people]), np.repeat(moments, sizes))
 
 
 def past_labels(database: Database, task: Task, cutoffs: Int) -> History:
     """The task's own past labels for seeds at `cutoffs`, which must lie on one lattice."""
     grid = history_cutoffs(task, cutoffs, database.span[0])
-    empty = np.array([], dtype=np.int64)
     if not len(grid):
-        return History(empty, empty, empty, np.array([], dtype=np.float64))
+        return History(_NONE, _NONE, _NONE, np.array([], dtype=np.float64))
     labels, _ = labels_at(database, task, grid)
     seeds = labels.seeds
     return History(seeds.entity, seeds.cutoff, seeds.cutoff + task.last_read(0), labels.target)
@@ -109,13 +109,13 @@ def entity_keys(database: Database, task: Task, entity: Int) -> pa.Array:
 def find_entities(database: Database, task: Task, keys: pa.Array) -> Int:
     """The dense entity rows [n] of native keys [n]; -1 where a key is unknown."""
     key = database.schema[task.entity_table].key[0]
+    kind = database.schema[task.entity_table].column(key).sql_type
     with database.engine() as engine:
         engine.register("wanted", pa.table({"i": pa.array(np.arange(len(keys))), "k": keys}))
-        table = quote(task.entity_table)
-        kinds = engine.arrow(f"SELECT any_value(typeof({quote(key)})) AS t FROM rows.{table}")["t"].to_pylist()
-        cast = f"try_cast(w.k AS {kinds[0]})" if kinds[0] else "w.k"
+        given = engine.arrow("SELECT column_type AS t FROM (DESCRIBE wanted) WHERE column_name = 'k'")["t"][0].as_py()
         found = engine.numpy(
-            f"SELECT coalesce(e._row, -1) AS r FROM wanted w LEFT JOIN rows.{table} e ON e.{quote(key)} = {cast} ORDER BY w.i"
+            f"SELECT coalesce(e._row, -1) AS r FROM wanted w LEFT JOIN rows.{quote(task.entity_table)} e "
+            f"ON e.{quote(key)} = {as_key('w.k', given, kind)} ORDER BY w.i"
         )
     return np.asarray(found["r"], dtype=np.int64)
 
@@ -137,8 +137,8 @@ def _query(database: Database, task: Task, sql: str, cutoffs: Int, name: str, mo
     return result
 
 
-def _resolve(database: Database, task: Task, result: pa.Table, name: str) -> Seeds:
-    """Dense entity rows (-1 where unknown) and cutoffs of a result; refuses null cutoffs and duplicate pairs."""
+def _resolve(database: Database, task: Task, result: pa.Table, cutoffs: Int, name: str) -> Seeds:
+    """Dense entity rows (-1 where unknown) and cutoffs of a result; refuses null or strange cutoffs and duplicate pairs."""
     where = f"{task.path}, {name}"
     moments = result[task.cutoff_column]
     if not (pa.types.is_timestamp(moments.type) or pa.types.is_date(moments.type)):
@@ -149,7 +149,14 @@ def _resolve(database: Database, task: Task, result: pa.Table, name: str) -> See
         )
     if moments.null_count:
         raise TaskError(f"{moments.null_count} rows have a null cutoff", where=where, fix="join so that every row keeps its cutoff")
-    cutoff = moments.cast(pa.timestamp("us")).combine_chunks().cast(pa.int64()).to_numpy()
+    cutoff = moments.cast(pa.timestamp("us"), safe=False).combine_chunks().cast(pa.int64()).to_numpy()
+    strange = np.flatnonzero(~np.isin(cutoff, cutoffs))
+    if len(strange):
+        raise TaskError(
+            f"{len(strange)} rows have a cutoff that was not asked for: {format_time(int(cutoff[strange[0]]))}",
+            where=where,
+            fix=f"select {'.'.join(task.grid)} as it is",
+        )
     entity = find_entities(database, task, result[task.entity_column].combine_chunks())
     order = np.lexsort((entity, cutoff))
     same = (np.diff(cutoff[order]) == 0) & (np.diff(entity[order]) == 0) & (entity[order][1:] >= 0)
@@ -202,7 +209,7 @@ def check_classes(task: Task, labels: Labels) -> None:
             fix="check the population and label queries with: rdl tasks",
         )
     if task.kind is Kind.BINARY and len(np.unique(labels.target)) < 2:
-        dates = f"{to_datetime(int(labels.seeds.cutoff.min())).date()} to {to_datetime(int(labels.seeds.cutoff.max())).date()}"
+        dates = f"{format_time(int(labels.seeds.cutoff.min()))} to {format_time(int(labels.seeds.cutoff.max()))}"
         raise TaskError(
             f"all {len(labels)} labels from {dates} are {labels.target[0]:g}: one class only",
             where=f"{task.path}, label query",

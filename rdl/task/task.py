@@ -33,6 +33,7 @@ class Task:
         grid: table and column by which the queries read the cutoffs.
         closed: whether the label reads rows at `cutoff + horizon` itself, as RelBench's windows (c, c + h] do.
         evaluations: how many validation and test cutoffs there are at most.
+        lag: microseconds by which the slowest of the tables that the label reads arrives after its event times.
         path: the file, for messages.
     """
 
@@ -53,7 +54,8 @@ class Task:
     grid: tuple[str, str] = ("cutoffs", "cutoff")
     closed: bool = False
     evaluations: int | None = None
+    lag: int = 0
 
     def last_read(self, cutoff: int) -> int:
-        """The last instant that the label of `cutoff` reads; the label is usable where `last_read < as_of`."""
-        return cutoff + self.horizon - (0 if self.closed else 1)
+        """When the last row that the label of `cutoff` reads has arrived; the label is usable where `last_read < as_of`."""
+        return cutoff + self.horizon + self.lag - (0 if self.closed else 1)

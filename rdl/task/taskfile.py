@@ -12,8 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rdl.database.sandbox import check_select
-from rdl.errors import ProjectError, SqlError, TaskError, TimeError
+from rdl.database.sandbox import check_select, statements
+from rdl.errors import ProjectError, SqlError, TaskError, TimeError, nearest
 from rdl.project import validate as validate_settings
 from rdl.task.task import DEFAULT_METRIC, Kind, Task
 from rdl.timeline import parse_duration, parse_time
@@ -49,7 +49,10 @@ def read_task_file(path: Path, entity_key: dict[str, str]) -> Task:
     Raises:
         TaskError: the header or a query is missing or wrong.
     """
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TaskError(f"not readable as UTF-8: {error}", where=str(path), fix="save it as UTF-8") from error
     match = _HEADER.match(text)
     if match is None:
         raise TaskError(
@@ -62,7 +65,7 @@ def read_task_file(path: Path, entity_key: dict[str, str]) -> Task:
         raise TaskError(
             f"the entity table {header.entity!r} is unknown or has no single-column key",
             where=str(path),
-            fix=f"name one of: {', '.join(sorted(entity_key))}",
+            fix=nearest(header.entity, entity_key),
         )
     population, label = _queries(text[match.end() :], path)
     kind = Kind(header.kind)
@@ -123,7 +126,7 @@ def _queries(body: str, path: Path) -> tuple[str | None, str]:
             raise TaskError("expected one `-- population` and one `-- label` query", where=str(path), fix="mark each query once")
         population, label = parts.get("population"), parts["label"]
     else:
-        pieces = [p.strip() for p in body.split(";") if p.strip()]
+        pieces = _statements(body, path)
         if len(pieces) not in {1, 2}:
             raise TaskError(
                 f"expected one or two queries, found {len(pieces)}",
@@ -132,6 +135,13 @@ def _queries(body: str, path: Path) -> tuple[str | None, str]:
             )
         population, label = (pieces[0], pieces[1]) if len(pieces) == 2 else (None, pieces[0])
     return (_checked(population, path, "population") if population else None), _checked(label, path, "label")
+
+
+def _statements(body: str, path: Path) -> list[str]:
+    try:
+        return statements(body, str(path))
+    except SqlError as error:
+        raise TaskError(error.what, where=error.where, fix=error.fix) from error
 
 
 def _checked(sql: str, path: Path, name: str) -> str:

@@ -4,4 +4,10 @@
 -- bound:   none: it states the time that every later stage is bound by
 CREATE TABLE {target} AS
 SELECT (row_number() OVER ()) - 1 AS _row, *
-FROM (SELECT {time} AS _time, * FROM ({select}) ORDER BY _time, {order})
+FROM (
+  SELECT {time} AS _time, *
+  FROM (
+    {select}
+  )
+  ORDER BY _time, {order}
+)
