@@ -1,0 +1,227 @@
+"""Versions of a task's model, and which of them is the champion.
+
+A version is registered only after a clean process has loaded it back from the store, with unpickling forbidden, and answered the
+logged example with the same numbers. The alias `champion` moves only through the gate: to a version that is no worse, by the task's
+metric in one and the same regime.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdl.errors import ModelFileError, UsageError, nearest
+from rdl.mlops.store import Store, find_store, safe_name
+from rdl.mlops.tracking import BLEND, RunInfo
+from rdl.project import Project
+from rdl.task import Task
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+    from rdl.model import Model
+
+log = logging.getLogger(__name__)
+
+CHAMPION = "champion"
+REGIMES = ("fresh", "rolling", "frozen")  # in the order in which they speak for a nightly pipeline
+LOAD_LIMIT_S = 600
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version.
+
+    Attributes:
+        name: of the registered model: the task's.
+        number: 1, 2, …
+        model_id: the logged model it points to.
+        tags: lineage and metrics.
+    """
+
+    name: str
+    number: str
+    model_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        """`models:/NAME/NUMBER`."""
+        return f"models:/{self.name}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What the gate decided, and why; `champion` is the version that holds the alias now."""
+
+    promoted: bool
+    reason: str
+    champion: str
+
+
+def register(project: Project, task: Task, run: RunInfo) -> Version:
+    """Load the run's model back in a clean process, compare its answers, then make it a version of the task's model.
+
+    Raises:
+        ModelFileError: it does not load, or answers otherwise than the model that was logged.
+    """
+    store = find_store(project)
+    client = store.client()
+    check_loads_back(project, _download(client, store, run.model_id), run.model_uri)
+    name = safe_name(task.name)
+    if not any(m.name == name for m in client.search_registered_models(f"name = '{name}'")):
+        client.create_registered_model(name, tags={"rdl.project": project.name})
+    blend = {n: v for n, v in run.metrics.items() if n.split(".")[1] == BLEND}
+    tags = {**run.lineage, **{f"rdl.metric.{n}": repr(v) for n, v in blend.items()}}
+    source = client.get_logged_model(run.model_id).artifact_location  # `models:/ID` would be looked up in the process-wide store
+    made = client.create_model_version(name, source, run.run_id, tags=tags, model_id=run.model_id)
+    log.info("registered %s version %s", name, made.version)
+    return _version(made)
+
+
+def check_loads_back(project: Project, package: Path, uri: str) -> None:
+    """Load a packaged model in a new Python process that may not unpickle, and compare its answers to the logged example.
+
+    Raises:
+        ModelFileError: see `register`.
+    """
+    environment = {
+        **os.environ,
+        "RDL_PROJECT": str(project.root),
+        "RDL_HOME": str(project.home),
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    }
+    command = [sys.executable, "-m", "rdl.mlops.load_back", str(package)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LOAD_LIMIT_S, check=False)  # noqa: S603
+    if done.returncode:
+        raise ModelFileError(
+            f"the logged model does not load in a clean process: {done.stderr.strip()[-1500:]}",
+            where=uri,
+            fix="see the message; nothing was registered",
+        )
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    gap = max(abs(a - b) for a, b in zip(found["expected"], found["prediction"], strict=True))
+    if not gap <= TOLERANCE:
+        raise ModelFileError(
+            f"the logged model answers {found['prediction']}, the fitted one answered {found['expected']}",
+            where=uri,
+            fix="nothing was registered; fit again, and report this with the seed",
+        )
+
+
+def promote(project: Project, task: Task, version: Version, *, tolerance: float = 0.0, force: bool = False) -> Promotion:
+    """Move the alias `champion` to `version` if it is no worse than the champion.
+
+    Both are judged by the task's metric of the blend, in the first of the regimes fresh, rolling, frozen that both were
+    evaluated in. The first version becomes champion as it is.
+
+    Args:
+        project: whose registry.
+        task: whose metric decides.
+        version: the challenger.
+        tolerance: how much worse it may be, in the metric's units.
+        force: promote whatever the metric says.
+    """
+    store = find_store(project)
+    client = store.client()
+    holder = _alias(client, version.name, CHAMPION)
+    passes, reason = (True, "forced") if force else _judge(task, version, holder, tolerance)
+    if passes:
+        client.set_registered_model_alias(version.name, CHAMPION, version.number)
+    client.set_model_version_tag(version.name, version.number, "rdl.gate", reason)
+    log.info("%s version %s: %s: %s", version.name, version.number, "champion" if passes else "not promoted", reason)
+    return Promotion(passes, reason, version.number if passes or holder is None else holder.number)
+
+
+def _judge(task: Task, version: Version, holder: Version | None, tolerance: float) -> tuple[bool, str]:
+    from rdl.evaluate.metrics import LARGER_IS_BETTER
+
+    if holder is None:
+        return True, "the first version"
+    if holder.number == version.number:
+        return True, "it is the champion already"
+    for regime in REGIMES:
+        tag = f"rdl.metric.{regime}.{BLEND}.{task.metric}"
+        if tag in version.tags and tag in holder.tags:
+            new, old = float(version.tags[tag]), float(holder.tags[tag])
+            gain = new - old if LARGER_IS_BETTER[task.metric] else old - new
+            word = "no worse than" if gain >= -tolerance else "worse than"
+            return gain >= -tolerance, f"{regime} {task.metric} {new:.6g} is {word} {old:.6g} of version {holder.number}"
+    return False, f"no regime in which both it and version {holder.number} have a {task.metric}: evaluate both in one regime"
+
+
+def find_version(project: Project, task_name: str, which: str = CHAMPION) -> Version:
+    """The version of a task's model that an alias or a number names.
+
+    Raises:
+        UsageError: nothing is registered under that name.
+    """
+    store = find_store(project)
+    client = store.client()
+    name = safe_name(task_name)
+    versions = client.search_model_versions(f"name = '{name}'")
+    if not versions:
+        known = [m.name for m in client.search_registered_models()]
+        hint = nearest(name, known) if known else f"train it first: rdl train {task_name}"
+        raise UsageError(f"no model of {task_name!r} is registered", where=store.uri, fix=hint)
+    found = next((_version(v) for v in versions if str(v.version) == which), None) or _alias(client, name, which)
+    if found is None:
+        known = sorted({str(v.version) for v in versions} | {CHAMPION})
+        raise UsageError(f"{name} has no version {which!r}", where=store.uri, fix=nearest(which, known))
+    return found
+
+
+def fetch_package(project: Project, version: Version) -> Path:
+    """The version's MLflow model as a folder on this machine: the store's own where it is local."""
+    store = find_store(project)
+    return _download(store.client(), store, version.model_id)
+
+
+def load_version(project: Project, version: Version) -> "Model":
+    """The rdl model of a registered version; its manifest is checked before anything is parsed, and none of its code runs.
+
+    Raises:
+        ModelFileError: a file is missing, added or altered.
+    """
+    from rdl.model import load_model
+
+    return load_model(fetch_package(project, version) / "artifacts" / "model")
+
+
+def load_champion(project: Project, task_name: str, alias_or_version: str = CHAMPION) -> "Model":
+    """The champion of a task, or the version that is named.
+
+    Raises:
+        UsageError: there is none.
+        ModelFileError: its files are not what was logged.
+    """
+    return load_version(project, find_version(project, task_name, alias_or_version))
+
+
+def _alias(client: "MlflowClient", name: str, alias: str) -> Version | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _version(client.get_model_version_by_alias(name, alias))
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def _version(made: "ModelVersion") -> Version:
+    return Version(made.name, str(made.version), str(made.model_id), dict(made.tags or {}))
+
+
+def _download(client: "MlflowClient", store: Store, model_id: str) -> Path:
+    from mlflow.artifacts import download_artifacts
+
+    location = client.get_logged_model(model_id).artifact_location
+    return Path(download_artifacts(artifact_uri=location, tracking_uri=store.uri, registry_uri=store.uri))

@@ -1,0 +1,82 @@
+"""Where runs and models are kept: the project's tracking URI, or a SQLite file in its home.
+
+Both addresses, of the records and of the files, are always given to MLflow explicitly, and no process-wide MLflow state is set:
+two projects can be open in one process.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdl.errors import ProjectError
+from rdl.project import Project
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SQLITE = "sqlite:///"
+_SERVERS = ("http://", "https://", "databricks")
+_DATABASES = ("postgresql", "mysql", "mssql", "sqlite")
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow store.
+
+    Attributes:
+        uri: of tracking and registry, absolute.
+        artifacts: URI of the folder for files; None where a server decides.
+        experiment: the experiment's name, where the project sets it; `PROJECT/TASK` otherwise.
+        project: the project's name.
+    """
+
+    uri: str
+    artifacts: str | None
+    experiment: str | None
+    project: str
+
+    def client(self) -> "MlflowClient":
+        """A client of this store; the first one ever makes the SQLite file, which takes seconds."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def experiment_id(self, client: "MlflowClient", task_name: str) -> str:
+        """The id of the task's experiment, made where there is none."""
+        name = self.experiment or f"{self.project}/{task_name}"
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        folder = None if self.artifacts is None else f"{self.artifacts}/{safe_name(name)}"
+        return str(client.create_experiment(name, artifact_location=folder))
+
+
+def find_store(project: Project) -> Store:
+    """The store that `[tracking]` names, or the one in the project's home.
+
+    Relative SQLite paths start at the project folder; the files of a SQLite store lie beside it, in `mlartifacts`.
+
+    Raises:
+        ProjectError: the URI is of a kind that MLflow has given up (plain files) or that nobody knows.
+    """
+    uri = project.tracking.uri or f"{_SQLITE}{project.home / 'mlflow.db'}"
+    files = project.home / "mlartifacts"
+    if uri.startswith(_SQLITE):
+        path = project.root / uri.removeprefix(_SQLITE)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        uri, files = f"{_SQLITE}{path}", path.parent / "mlartifacts"
+    elif uri.startswith(_SERVERS):
+        return Store(uri, None, project.tracking.experiment, project.name)
+    elif not uri.startswith(_DATABASES):
+        raise ProjectError(
+            f"tracking uri {uri!r} is no MLflow store",
+            where=f"{project.settings_file}, [tracking] uri",
+            fix="write sqlite:///.rdl/mlflow.db, or the http address of a tracking server; plain folders are no longer supported",
+        )
+    return Store(uri, Path(files).resolve().as_uri(), project.tracking.experiment, project.name)
+
+
+def safe_name(name: str) -> str:
+    """`name` as registered models, files and tags may be called: letters, digits, dots, dashes, underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "unnamed"

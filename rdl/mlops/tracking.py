@@ -1,0 +1,269 @@
+"""One run of MLflow a fit: what went in, what came out, and the model itself.
+
+A run holds the settings and the lineage as parameters, every metric of every regime and member (`fresh.blend.roc_auc`), the
+snapshot of the database as an input (its digest, not its rows), the evaluations, a figure of each, and the packaged model.
+"""
+
+import json
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rdl.database import Database
+from rdl.errors import UsageError
+from rdl.mlops.figure import metric_by_cutoff
+from rdl.mlops.package import Example, make_example, write_package
+from rdl.mlops.store import find_store, safe_name
+from rdl.project import Project
+from rdl.task import Task
+from rdl.timeline import format_duration, format_time
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from rdl.evaluate import Evaluation
+    from rdl.model import FitSettings, Model
+
+log = logging.getLogger(__name__)
+
+BLEND = "blend"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A finished run.
+
+    Attributes:
+        run_id: MLflow's name of the run.
+        model_id: MLflow's name of the logged model.
+        model_uri: `models:/MODEL_ID`.
+        lineage: what the model was made from, by tag.
+        metrics: every number that was logged, by name.
+    """
+
+    run_id: str
+    model_id: str
+    model_uri: str
+    lineage: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+def log_run(
+    project: Project,
+    database: Database,
+    task: Task,
+    model: "Model",
+    evaluations: "Sequence[Evaluation]" = (),
+    *,
+    settings: "FitSettings | None" = None,
+    report: Path | None = None,
+) -> RunInfo:
+    """Log a fitted model, the evaluations that speak for it, and where it came from.
+
+    Args:
+        project: whose store is written.
+        database: the snapshot that was fitted on.
+        task: the question.
+        model: fitted; it is saved and packaged here.
+        evaluations: backtests with the same settings, one a regime.
+        settings: how it was fitted.
+        report: a page to keep beside the run.
+
+    Raises:
+        UsageError: two evaluations are of one regime, or the report is missing.
+    """
+    regimes = [str(e.regime) for e in evaluations]
+    if len(set(regimes)) < len(regimes):
+        raise UsageError(f"several evaluations of one regime: {', '.join(regimes)}", fix="log one evaluation a regime")
+    if report is not None and not report.is_file():
+        raise UsageError(f"no report at {report}", fix="write the report page first")
+    store = find_store(project)
+    client = store.client()
+    lineage, metrics = lineage_of(database, task, model), flatten_metrics(evaluations)
+    experiment = store.experiment_id(client, task.name)
+    with _run(client, experiment, task, lineage) as run_id, tempfile.TemporaryDirectory(prefix="rdl-run-") as scratch:
+        _log_facts(client, run_id, model, settings, lineage)
+        _log_metrics(client, run_id, metrics | _out_of_fold(model))
+        _log_snapshot(client, run_id, database, model)
+        _log_files(client, run_id, Path(scratch) / "files", model, evaluations, report)
+        example = make_example(database, task, model)
+        model_id = _log_model(client, run_id, experiment, Path(scratch), model, example, lineage)
+    log.info("run %s: model %s logged", run_id, model_id)
+    return RunInfo(run_id, model_id, f"models:/{model_id}", lineage, metrics)
+
+
+def lineage_of(database: Database, task: Task, model: "Model") -> dict[str, str]:
+    """What a model was made from: the hashes that answer whether two models could differ, and why."""
+    tables = database.schema.tables.values()
+    shape = [[t.name, t.key, t.time, t.lag, [[c.name, c.semantic.value, c.sql_type] for c in t.columns]] for t in tables]
+    return {
+        "rdl.project": database.project.name,
+        "rdl.task": task.name,
+        "rdl.task_sql": _hash([task.label_sql, task.population_sql]),
+        "rdl.plan": model.plan.hash,
+        "rdl.schema": _hash(shape),
+        "rdl.snapshot": database.fingerprint,
+        "rdl.as_of": format_time(model.as_of),
+        "rdl.version": code_version(),
+    }
+
+
+def code_version() -> str:
+    """The version of rdl, as installed or as its checkout names it."""
+    try:
+        return version("rdl")
+    except PackageNotFoundError:
+        return "0+checkout"
+
+
+def flatten_metrics(evaluations: "Sequence[Evaluation]") -> dict[str, float]:
+    """`REGIME.MEMBER.METRIC` -> value, where it is defined."""
+    return {
+        f"{evaluation.regime}.{member}.{metric}": float(value)
+        for evaluation in evaluations
+        for member, metrics in evaluation.metrics.items()
+        for metric, value in metrics.items()
+        if isfinite(value)
+    }
+
+
+def _out_of_fold(model: "Model") -> dict[str, float]:
+    return {f"out_of_fold.{name}.loss": float(v) for name, v in model.choices.out_of_fold.items() if isfinite(v)}
+
+
+@contextmanager
+def _run(client: "MlflowClient", experiment: str, task: Task, tags: Mapping[str, str]) -> Iterator[str]:
+    """A run that ends as FINISHED, or as FAILED where its body raises."""
+    run_id = str(client.create_run(experiment, run_name=f"{task.name} {tags['rdl.as_of']}", tags=dict(tags)).info.run_id)
+    try:
+        yield run_id
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")
+
+
+def _log_facts(
+    client: "MlflowClient", run_id: str, model: "Model", settings: "FitSettings | None", lineage: Mapping[str, str]
+) -> None:
+    from mlflow.entities import Param
+
+    task = model.task
+    facts: dict[str, Any] = {
+        "task": task.name,
+        "kind": task.kind.value,
+        "entity": task.entity_table,
+        "metric": task.metric,
+        "horizon": format_duration(task.horizon),
+        "every": format_duration(task.every),
+        "validate": format_time(task.validate),
+        "test": format_time(task.test),
+        "as_of": format_time(model.as_of),
+        "members": ",".join(model.members),
+        **{f"weight.{name}": f"{weight:.6g}" for name, weight in model.weights.items()},
+        **{k: v for k, v in model.facts.items() if isinstance(v, str | int | float)},
+        **{name.removeprefix("rdl."): value for name, value in lineage.items() if name not in ("rdl.task", "rdl.as_of")},
+        **(dict(_flatten("settings", asdict(settings))) if is_dataclass(settings) else {}),
+    }
+    client.log_batch(run_id, params=[Param(name, str(value)[:6000]) for name, value in facts.items()])
+
+
+def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _flatten(f"{prefix}.{name}", inner)
+    else:
+        yield prefix, value
+
+
+def _log_metrics(client: "MlflowClient", run_id: str, metrics: Mapping[str, float]) -> None:
+    import time
+
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in metrics.items()])
+
+
+def _log_snapshot(client: "MlflowClient", run_id: str, database: Database, model: "Model") -> None:
+    """Name the snapshot as the run's input: its fingerprint and the rows of each table, none of the data."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.entities import DatasetInput, InputTag
+
+    rows = {t.name: t.rows for t in database.schema.tables.values()}
+    source = CodeDatasetSource({"project": database.project.name, "rows": rows, "as_of": format_time(model.as_of)})
+    dataset = MetaDataset(source, name=database.project.name, digest=database.fingerprint[:36])
+    client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])])  # noqa: SLF001
+
+
+def _log_files(
+    client: "MlflowClient", run_id: str, folder: Path, model: "Model", evaluations: "Sequence[Evaluation]", report: Path | None
+) -> None:
+    folder.mkdir()
+    facts = {"choices": asdict(model.choices), "facts": dict(model.facts), "importance": model.importance()}
+    (folder / "model.json").write_text(json.dumps(facts, indent=1, default=str), encoding="utf-8")
+    for evaluation in evaluations:
+        text = evaluation.to_json()
+        (folder / f"{evaluation.regime}.json").write_text(
+            text if isinstance(text, str) else json.dumps(text, indent=1), encoding="utf-8"
+        )
+        (folder / f"{evaluation.regime}.svg").write_text(_figure(evaluation), encoding="utf-8")
+    client.log_artifacts(run_id, str(folder))
+    if report is not None:
+        client.log_artifact(run_id, str(report), "report")
+
+
+def _figure(evaluation: "Evaluation") -> str:
+    """The task's metric of the blend and every member at each cutoff."""
+    from rdl.evaluate.metrics import score
+
+    task, frame = evaluation.task, evaluation.predictions
+    groups = frame.sort("cutoff").partition_by("cutoff", as_dict=True, maintain_order=True)
+    members = {BLEND: "prediction", **{m: m for m in evaluation.metrics if m != BLEND and m in frame.columns}}
+    scale = float(frame["target"].std() or 1.0)
+    lines = {
+        name: [score(task.kind, g["target"].to_numpy(), g[column].to_numpy(), scale)[task.metric] for g in groups.values()]
+        for name, column in members.items()
+    }
+    return metric_by_cutoff(f"{task.name}, {evaluation.regime}: {task.metric}", [str(key[0])[:10] for key in groups], lines)
+
+
+def _log_model(
+    client: "MlflowClient",
+    run_id: str,
+    experiment: str,
+    scratch: Path,
+    model: "Model",
+    example: Example,
+    lineage: Mapping[str, str],
+) -> str:
+    """Save, package and upload; the logged model is READY only when all of it is there."""
+    from mlflow.entities import LoggedModelOutput
+
+    from rdl.model import save_model
+
+    save_model(model, scratch / "model")
+    name = safe_name(model.task.name)
+    logged = client.create_logged_model(experiment, name, run_id, tags=dict(lineage), model_type="rdl")
+    model_id = str(logged.model_id)
+    try:
+        write_package(scratch / "package", scratch / "model", example, dict(lineage), run_id, model_id)
+        client.log_model_artifacts(model_id, str(scratch / "package"))
+    except BaseException:
+        client.finalize_logged_model(model_id, "FAILED")
+        raise
+    client.finalize_logged_model(model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(model_id, 0)])
+    return model_id
+
+
+def _hash(value: Any) -> str:
+    return sha256(json.dumps(value).encode()).hexdigest()[:32]

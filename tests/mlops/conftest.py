@@ -1,0 +1,59 @@
+"""One project, one small model and one champion, shared by the session; tests that write take a project of their own."""
+
+import dataclasses
+import shutil
+
+import pytest
+
+from rdl.database import open_database
+from rdl.mlops import log_run, promote, register
+from rdl.project import open_project
+from rdl.task import find_task
+from tests.mlops.shop import SMALL, fit_small, write_shop
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mlops") / "shop"
+    write_shop(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def project(folder):
+    return open_project(folder)
+
+
+@pytest.fixture(scope="session")
+def database(project):
+    return open_database(project)
+
+
+@pytest.fixture(scope="session")
+def task(database):
+    return find_task(database, "churn")
+
+
+@pytest.fixture(scope="session")
+def model(database, task):
+    return fit_small(database, task, database.span[1] + 1)
+
+
+@pytest.fixture(scope="session")
+def run(project, database, task, model):
+    return log_run(project, database, task, model, settings=SMALL)
+
+
+@pytest.fixture(scope="session")
+def champion(project, task, run):
+    version = register(project, task, run)
+    assert promote(project, task, version).promoted
+    return version
+
+
+@pytest.fixture
+def copy(project, champion, tmp_path):
+    """The project with a store of its own, as full as the session's."""
+    home = tmp_path / "home"
+    shutil.copytree(project.home, home)
+    return dataclasses.replace(project, home=home)
