@@ -1,0 +1,167 @@
+"""Rows to vectors: one fused encoder per table, one hashed embedding table for the whole graph.
+
+A row's own columns are encoded once per batch, however many seeds reached it; what depends on the seed (the age of the row and
+of its timestamps) is added per node, and scales the row's vector, so that a sum over neighbours can weigh them by recency.
+Values never seen in training hit an untrained, zero embedding and add nothing. Non-finite numbers count as null.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch_geometric.data import HeteroData
+
+from rdl.gnn.statistics import KNOTS, Statistics, TableStatistics
+from rdl.timeline import DAY, NEVER
+
+FAR = 4.0
+"""Standardised numbers are clipped to [-FAR, FAR]."""
+
+CALENDAR = 4
+"""Numbers of `calendar`."""
+
+_YEAR, _WEEK = 365.2425, 7.0
+
+
+class GraphEncoder(nn.Module):
+    """Encodes every node of a batch: `forward(batch)` returns float32[n, channels] by table.
+
+    Roots whose own row is not visible at their `as_of` get a learned vector instead of their columns.
+    """
+
+    def __init__(self, statistics: Statistics, entity_table: str, channels: int, buckets: int, dropout: float) -> None:
+        super().__init__()
+        self.entity_table, self.buckets = entity_table, buckets
+        self.embedding = nn.EmbeddingBag(buckets + 1, channels, mode="sum", padding_idx=0)
+        nn.init.zeros_(self.embedding.weight)
+        self.unknown_root = nn.Parameter(torch.zeros(channels))
+        self.tables = nn.ModuleDict({name: TableEncoder(stats, channels, dropout) for name, stats in statistics.items()})
+
+    def forward(self, batch: HeteroData) -> dict[str, Tensor]:
+        encoded = {}
+        for name, encoder in self.tables.items():
+            nodes = batch[name]
+            if len(nodes.n_id) == 0:
+                encoded[name] = self.unknown_root.new_zeros(0, len(self.unknown_root))
+                continue
+            first, inverse = unique_rows(self._row_ids(batch, name))
+            words = self._words(nodes.x_cat[first], nodes.x_text[first])
+            row = encoder.rows(nodes.x_num[first], words)  # [unique, channels]
+            if len(first) < len(inverse):
+                row = functional.embedding(inverse, row)  # [n, channels]; its backward is deterministic
+            cutoff = batch[self.entity_table].cutoff[nodes.batch]
+            encoded[name] = encoder.at_cutoff(row, nodes.x_ts, nodes.age, nodes.age_known, cutoff)
+        return self._mask_roots(encoded, batch[self.entity_table].root_visible)
+
+    def _row_ids(self, batch: HeteroData, name: str) -> Tensor:
+        """Row ids [n]; roots that are not visible, whose columns are all null, are one and the same row."""
+        ids: Tensor = batch[name].n_id
+        if name == self.entity_table:
+            visible = batch[name].root_visible
+            ids = torch.cat([torch.where(visible, ids[: len(visible)], -1), ids[len(visible) :]])
+        return ids
+
+    def _words(self, category: Tensor, text: Tensor) -> Tensor:
+        hashes = torch.cat([category, text.flatten(1)], dim=1)  # [unique, tokens]
+        if hashes.shape[1] == 0:
+            return hashes.new_empty(len(hashes), 0)
+        index = torch.where(hashes == 0, 0, 1 + hashes % self.buckets)
+        return self.embedding(index)  # [unique, channels]
+
+    def _mask_roots(self, encoded: dict[str, Tensor], visible: Tensor) -> dict[str, Tensor]:
+        if not bool(visible.all()):
+            nodes = encoded[self.entity_table]
+            roots = torch.where(visible[:, None], nodes[: len(visible)], self.unknown_root)
+            encoded[self.entity_table] = torch.cat([roots, nodes[len(visible) :]])
+        return encoded
+
+
+class TableEncoder(nn.Module):
+    """The columns of one table, in two parts: what a row is, and what it is as seen from a cutoff."""
+
+    mean: Tensor
+    spread: Tensor
+    knots: Tensor
+    age_knots: Tensor
+    moment: Tensor
+
+    def __init__(self, statistics: TableStatistics, channels: int, dropout: float) -> None:
+        super().__init__()
+        for name, value in (
+            ("mean", statistics.numeric[:, 0]),
+            ("spread", statistics.numeric[:, 1]),
+            ("knots", statistics.knots),
+            ("age_knots", statistics.age),
+            ("moment", statistics.moment),
+        ):
+            self.register_buffer(name, torch.from_numpy(value.copy()), persistent=False)
+        columns, moments = len(statistics.numeric), len(statistics.moment)
+        self.number = nn.Linear(columns * (KNOTS + 1), channels)
+        self.mix = nn.Sequential(
+            nn.LayerNorm(channels), nn.ReLU(), nn.Dropout(dropout), nn.Linear(channels, channels)
+        )
+        self.norm = nn.LayerNorm(channels)
+        timed = KNOTS + CALENDAR if len(statistics.age) else 0
+        seen = timed + moments * (2 + CALENDAR)
+        self.timing = nn.Linear(seen, 2 * channels) if seen else None
+
+    def rows(self, numbers: Tensor, words: Tensor) -> Tensor:
+        """Encode rows' own columns: numbers [u, k] with NaN, words [u, channels] or [u, 0]. Returns [u, channels]."""
+        known = torch.isfinite(numbers)
+        scaled = ((torch.where(known, numbers, self.mean) - self.mean) / self.spread).clamp(-FAR, FAR)
+        corners = piecewise(scaled, self.knots) * known[:, :, None]  # [u, k, KNOTS - 1]
+        parts = torch.cat([scaled[:, :, None], (~known)[:, :, None].float(), corners], dim=2)  # [u, k, KNOTS + 1]
+        row = self.number(parts.flatten(1))
+        if words.shape[1]:
+            row = row + words
+        return row + self.mix(row)
+
+    def at_cutoff(self, row: Tensor, timestamps: Tensor, age: Tensor, age_known: Tensor, cutoff: Tensor) -> Tensor:
+        """Add what depends on the cutoff [n] to encoded rows [n, channels]: ages in days, timestamps in microseconds."""
+        row = self.norm(row)
+        if self.timing is None:
+            return row
+        parts = []
+        if len(self.age_knots):
+            known = age_known[:, None].float()
+            days = torch.where(age_known, age, 0.0)
+            moment = torch.where(age_known, cutoff.double() / DAY - days.double(), 0.0)
+            corners = piecewise(log_days(days)[:, None], self.age_knots[None])[:, 0]  # [n, KNOTS - 1]
+            parts += [corners * known, known, calendar(moment) * known]
+        for place in range(timestamps.shape[1]):
+            column = timestamps[:, place]
+            given = (column != NEVER)[:, None].float()
+            moment = torch.where(column != NEVER, column, cutoff).double() / DAY
+            days = log_days((cutoff.double() / DAY - moment).float())
+            scaled = ((days - self.moment[place, 0]) / self.moment[place, 1]).clamp(-FAR, FAR)
+            parts += [scaled[:, None] * given, given, calendar(moment) * given]
+        scale, shift = self.timing(torch.cat(parts, dim=1)).chunk(2, dim=1)  # [n, channels] each
+        return row * (1 + scale) + shift
+
+
+def unique_rows(ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each distinct id of `ids` [n] stands for the first time [u], and for each id the place of its like [n]."""
+    distinct, inverse = torch.unique(ids, return_inverse=True)
+    if len(distinct) == len(ids):
+        every = torch.arange(len(ids), device=ids.device)
+        return every, every
+    first = torch.full_like(distinct, len(ids))
+    first.scatter_reduce_(0, inverse, torch.arange(len(ids), device=ids.device), "amin")
+    return first, inverse
+
+
+def piecewise(values: Tensor, knots: Tensor) -> Tensor:
+    """How far values [n, k] have come through each interval of their knots [k, q]: [n, k, q - 1] in [0, 1]."""
+    low = knots[:, :-1]
+    return ((values[:, :, None] - low) / (knots[:, 1:] - low)).clamp(0.0, 1.0)
+
+
+def calendar(days: Tensor) -> Tensor:
+    """Sine and cosine of the year and of the week, of days [n] since 1970 (float64). Returns float32[n, CALENDAR]."""
+    turns = torch.stack([days / _YEAR, days / _WEEK], dim=1)
+    angle = (2 * torch.pi * torch.frac(turns)).float()  # [n, 2]
+    return torch.cat([angle.sin(), angle.cos()], dim=1)
+
+
+def log_days(days: Tensor) -> Tensor:
+    """sign(x) log1p(|x|), float32."""
+    return torch.sign(days) * torch.log1p(days.abs())

@@ -1,0 +1,88 @@
+"""Encoder, network and head as one module, and all that is needed to build it again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch_geometric.data import HeteroData
+
+from rdl.errors import UsageError, nearest
+from rdl.gnn import past
+from rdl.gnn.encoder import GraphEncoder
+from rdl.gnn.head import Head
+from rdl.gnn.networks import NETWORKS
+from rdl.gnn.settings import GnnSettings
+from rdl.gnn.statistics import TableStatistics
+from rdl.task import Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Blueprint:
+    """A network without its weights: what `FittedGnn` writes as JSON.
+
+    `mean` and `spread` standardise the target (0 and 1 for a binary one's loss; past labels are standardised by them always).
+    """
+
+    settings: GnnSettings
+    kind: Kind
+    entity_table: str
+    tables: tuple[str, ...]
+    edges: tuple[tuple[str, str, str], ...]
+    statistics: Mapping[str, TableStatistics]
+    mean: float
+    spread: float
+    reads_history: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "settings": self.settings.to_json(),
+            "kind": self.kind.value,
+            "entity_table": self.entity_table,
+            "tables": list(self.tables),
+            "edges": [list(edge) for edge in self.edges],
+            "statistics": {name: stats.to_json() for name, stats in self.statistics.items()},
+            "mean": self.mean,
+            "spread": self.spread,
+            "reads_history": self.reads_history,
+        }
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "Blueprint":
+        """A blueprint from `to_json`; KeyError, TypeError or ValueError where it is not one."""
+        return Blueprint(
+            settings=GnnSettings.from_json(values["settings"]),
+            kind=Kind(values["kind"]),
+            entity_table=str(values["entity_table"]),
+            tables=tuple(values["tables"]),
+            edges=tuple((a, b, c) for a, b, c in values["edges"]),
+            statistics={name: TableStatistics.from_json(stats) for name, stats in values["statistics"].items()},
+            mean=float(values["mean"]),
+            spread=float(values["spread"]),
+            reads_history=bool(values["reads_history"]),
+        )
+
+
+class GraphModel(nn.Module):
+    """`forward(batch, past)` returns float32[seeds]: logits, or standardised values."""
+
+    def __init__(self, plan: Blueprint) -> None:
+        super().__init__()
+        settings = plan.settings
+        if settings.network not in NETWORKS:
+            raise UsageError(f"no network {settings.network!r}", fix=nearest(settings.network, NETWORKS))
+        self.entity_table = plan.entity_table
+        self.encoder = GraphEncoder(
+            plan.statistics, plan.entity_table, settings.channels, settings.buckets, settings.dropout
+        )
+        self.network = NETWORKS[settings.network](
+            (plan.tables, plan.edges), plan.entity_table, settings.channels, len(settings.fanouts), settings.dropout
+        )
+        self.head = Head(settings.channels, past.width(settings.history) if plan.reads_history else 0, settings.dropout)
+
+    def forward(self, batch: HeteroData, labels: Tensor) -> Tensor:
+        root = self.network(self.encoder(batch), batch)  # [seeds, channels]
+        seeds = batch[self.entity_table]
+        output: Tensor = self.head(root, labels, seeds.cutoff, seeds.as_of)
+        return output

@@ -1,0 +1,71 @@
+"""What may be set about a network and its training; everything here is JSON."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from rdl.errors import UsageError, nearest
+
+
+@dataclass(frozen=True)
+class GnnSettings:
+    """Settings of `fit_gnn`.
+
+    Attributes:
+        network: name of the message passing network, one of `rdl.gnn.networks.NETWORKS`.
+        channels: width of every layer.
+        fanouts: most neighbours per node and edge type, for each hop; its length is the number of layers.
+        strategy: which neighbours are taken, the "last" ones or "uniform" ones.
+        buckets: rows of the one embedding table that all categorical values and words share.
+        history: how many of the entity's own past labels are read one by one (their mean and count are read too).
+        epochs: passes over the training seeds; the most of them where a validation set stops earlier.
+        batch_size: seeds in a step.
+        learning_rate, weight_decay, dropout, clip: of AdamW; `clip` bounds the norm of the gradient.
+        warm_up: steps over which the learning rate rises to its value; it is constant from there on.
+        averaging: decay of the running average of the weights, which is what is validated and kept.
+        patience: epochs without a better validation before training stops.
+        staleness: microseconds; each epoch every training seed's `as_of` is moved back by a draw from U(0, staleness).
+        budget_s: seconds of wall time, or None for no limit.
+        device: "auto" takes an accelerator where there is one.
+        threads: cores torch may use while fitting and predicting. It is part of the result: sums are split by it.
+    """
+
+    network: str = "sage"
+    channels: int = 64
+    fanouts: tuple[int, ...] = (48, 16)
+    strategy: Literal["last", "uniform"] = "last"
+    buckets: int = 8192
+    history: int = 6
+    epochs: int = 20
+    batch_size: int = 512
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    dropout: float = 0.2
+    clip: float = 1.0
+    warm_up: int = 20
+    averaging: float = 0.97
+    patience: int = 5
+    staleness: int = 0
+    budget_s: float | None = None
+    device: str = "auto"
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fanouts", tuple(int(f) for f in self.fanouts))
+        for name in ("channels", "buckets", "epochs", "batch_size", "threads"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}", where="settings of the network", fix="give at least 1")
+        if not self.fanouts:
+            raise UsageError("there is no fan-out", where="settings of the network", fix="give one number a hop, such as (48, 16)")
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return {**asdict(self), "fanouts": list(self.fanouts)}
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> "GnnSettings":
+        """Settings from `to_json`; UsageError names an unknown key and the nearest known one."""
+        known = {f.name for f in fields(GnnSettings)}
+        for name in values:
+            if name not in known:
+                raise UsageError(f"unknown setting {name!r}", where="settings of the network", fix=nearest(name, known))
+        return GnnSettings(**values)

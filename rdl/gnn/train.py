@@ -1,0 +1,259 @@
+"""Training: same seed, same labels, same weights, bit for bit on a CPU with the settings' number of threads.
+
+Everything random in an epoch (order, draws of neighbours, dropout, staleness) comes from (seed, epoch) alone, so a run resumed at
+an epoch ends where an uninterrupted one does. What is validated and kept is the running average of the weights.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rdl.errors import TaskError
+from rdl.gnn.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
+from rdl.gnn.fitted import FittedGnn, choose_device, fixed_threads, make_sampler, past_features, predict
+from rdl.gnn.head import loss
+from rdl.gnn.model import Blueprint, GraphModel
+from rdl.gnn.settings import GnnSettings
+from rdl.gnn.statistics import fit_statistics
+from rdl.graph import GraphStore, Sampler
+from rdl.graph.batch import iterate_batches
+from rdl.task import History, Kind, Labels, Seeds
+
+_log = logging.getLogger(__name__)
+
+SAMPLE = 1024
+"""Training seeds whose neighbourhoods give the statistics of ages."""
+
+
+def fit_gnn(
+    store: GraphStore,
+    kind: Kind,
+    entity_table: str,
+    train: Labels,
+    valid: Labels | None,
+    settings: GnnSettings,
+    seed: int,
+    checkpoint: Path | None = None,
+    history: History | None = None,
+    valid_history: History | None = None,
+) -> FittedGnn:
+    """Train a network on the seeds' visible neighbourhoods.
+
+    With `valid`, training stops when its AUROC (binary) or MAE (regression) has not improved for `settings.patience` epochs, and
+    the best epoch is kept; without, exactly `settings.epochs` epochs are trained. `history` holds the task's past labels
+    (`valid_history` those for the validation seeds, where they lie on another lattice). With `checkpoint`, the file is replaced
+    after every epoch and a run that finds its own file there goes on from it. A budget that runs out ends training where it is.
+    Raises TaskError when there is nothing to learn from.
+    """
+    if not len(train):
+        raise TaskError("there is no training label", fix="choose a later as-of")
+    plan = make_plan(store, kind, entity_table, train, settings, seed, reads_history=history is not None)
+    with fixed_threads(settings.threads), seeded(seed, 0):
+        run = _Run(store, plan, train, seed, history)
+        if checkpoint is not None:
+            run.resume(checkpoint)
+        late = valid_history if valid_history is not None else history
+        run.train(valid, late, checkpoint)
+        return run.result()
+
+
+def make_plan(
+    store: GraphStore, kind: Kind, entity_table: str, train: Labels, settings: GnnSettings, seed: int, *, reads_history: bool
+) -> Blueprint:
+    """The network's blueprint, with the statistics of what the training seeds may see."""
+    rng = np.random.default_rng([seed, 0])
+    some = np.sort(rng.permutation(len(train))[:SAMPLE])
+    sampler = Sampler(store, entity_table, settings.fanouts, settings.strategy, seed)
+    batches = iterate_batches(store, sampler, train.seeds[some], settings.batch_size)
+    spread = float(train.target.std())
+    return Blueprint(
+        settings=settings,
+        kind=kind,
+        entity_table=entity_table,
+        tables=tuple(store.node_types),
+        edges=tuple(store.edge_types),
+        statistics=fit_statistics(store, entity_table, int(train.seeds.as_of.max()), batches),
+        mean=float(train.target.mean()),
+        spread=spread if spread > 1e-12 else 1.0,
+        reads_history=reads_history,
+    )
+
+
+class _Run:
+    """One training run: the model, its average, its optimizer, and how far it has come."""
+
+    def __init__(self, store: GraphStore, plan: Blueprint, train: Labels, seed: int, history: History | None) -> None:
+        self.store, self.plan, self.train_labels, self.seed, self.history = store, plan, train, seed, history
+        self.settings = plan.settings
+        self.device = choose_device(self.settings.device)
+        self.model = GraphModel(plan).to(self.device)
+        self.average = _copy(self.model)
+        self.best = _copy(self.model)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay, fused=True
+        )
+        self.progress = Progress(run=_run_key(plan, train, seed))
+        self.sampler = make_sampler(store, plan, seed)
+        scaled = train.target if plan.kind is Kind.BINARY else (train.target - plan.mean) / plan.spread
+        self.target = torch.from_numpy(scaled.astype(np.float32))
+        self.started = time.monotonic()
+
+    def train(self, valid: Labels | None, history: History | None, checkpoint: Path | None) -> None:
+        """Epochs until the last one, the validation's patience or the budget ends."""
+        while self.progress.epoch < self.settings.epochs and not self._patience_ended(valid):
+            whole = self._epoch(self.progress.epoch + 1)
+            if valid is not None and (whole or not self.progress.best_epoch):
+                self._validate(valid, history)
+            if not whole:
+                _log.info("gnn: the budget of %.0f s ended in epoch %d", self.settings.budget_s, self.progress.epoch)
+                return
+            if checkpoint is not None:
+                write_checkpoint(checkpoint, self.progress, self._tensors())
+
+    def result(self) -> FittedGnn:
+        """The best weights where there was a validation, else the last average."""
+        validated = self.progress.best_epoch > 0
+        weights = self.best if validated else self.average
+        report: dict[str, Any] = {
+            "epochs": self.progress.epoch,
+            "steps": self.progress.step,
+            "scores": list(self.progress.scores),
+            "seconds": round(time.monotonic() - self.started, 2),
+        }
+        kept = {name: value.cpu() for name, value in weights.items()}
+        epoch = self.progress.best_epoch if validated else self.progress.epoch
+        return FittedGnn(self.plan, kept, self.seed, max(epoch, 1), report)
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from the checkpoint, if it is this run's."""
+        found = read_checkpoint(checkpoint, self.progress.run)
+        if found is None:
+            return
+        self.progress, groups = found
+        self.model.load_state_dict(groups["model"])
+        self.average = {name: value.to(self.device) for name, value in groups["average"].items()}
+        self.best = {name: value.to(self.device) for name, value in groups["best"].items()}
+        restore_optimizer(self.optimizer, groups["optimizer"])
+        _log.info("gnn: resumed after epoch %d", self.progress.epoch)
+
+    def _epoch(self, epoch: int) -> bool:
+        """One pass over the training seeds; False when the budget ended it early."""
+        seeds = self._seeds(epoch)
+        labels = torch.from_numpy(past_features(self.plan, seeds, self.history))
+        sampler = self.sampler
+        if self.settings.strategy == "uniform":
+            sampler = make_sampler(self.store, self.plan, self.seed + 1_000_003 * epoch)
+        batches = iterate_batches(self.store, sampler, seeds, self.settings.batch_size, _mixed(self.seed, epoch))
+        total, whole = 0.0, True
+        self.model.train()
+        with seeded(self.seed, epoch):
+            for batch in batches:
+                if self._budget_ended():
+                    whole = False
+                    break
+                total += self._step(batch, labels) * batch[self.plan.entity_table].batch_size
+        self.progress.epoch = epoch
+        _log.info("gnn: epoch %d, loss %.4f, %.1f s", epoch, total / len(seeds), time.monotonic() - self.started)
+        return whole
+
+    def _seeds(self, epoch: int) -> Seeds:
+        """The training seeds of an epoch, seen from a database as stale as the settings ask for."""
+        seeds = self.train_labels.seeds
+        if not self.settings.staleness:
+            return seeds
+        rng = np.random.default_rng([self.seed, epoch, 1])
+        back = rng.integers(0, self.settings.staleness, len(seeds))
+        return Seeds(seeds.entity, seeds.cutoff, seeds.as_of - back)
+
+    def _step(self, batch: Any, labels: Tensor) -> float:
+        place = batch[self.plan.entity_table].input_id
+        rate = self.settings.learning_rate * min(1.0, (self.progress.step + 1) / max(self.settings.warm_up, 1))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        output = self.model(batch.to(self.device), labels[place.cpu()].to(self.device))
+        value = loss(self.plan.kind, output, self.target[place.cpu()].to(self.device))
+        self.optimizer.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        self.optimizer.step()
+        self.progress.step += 1
+        self._follow()
+        return float(value.detach())
+
+    def _follow(self) -> None:
+        """Move the average towards the weights; quickly in the first steps."""
+        decay = min(self.settings.averaging, self.progress.step / (self.progress.step + 10))
+        with torch.no_grad():
+            current = self.model.state_dict()
+            torch._foreach_lerp_(list(self.average.values()), [current[n] for n in self.average], 1 - decay)
+
+    def _validate(self, valid: Labels, history: History | None) -> None:
+        kept = _copy(self.model)
+        self.model.load_state_dict(self.average)
+        found = predict(self.model, self.plan, self.store, self.sampler, valid.seeds, history)
+        self.model.load_state_dict(kept)
+        value = score(self.plan.kind, valid.target, found)
+        self.progress.scores = (*self.progress.scores, value)
+        if not self.progress.best_epoch or value > self.progress.best_score:
+            self.progress.best_epoch, self.progress.best_score = self.progress.epoch, value
+            self.best = {name: tensor.clone() for name, tensor in self.average.items()}
+        _log.info("gnn: epoch %d, validation %.4f", self.progress.epoch, value)
+
+    def _tensors(self) -> dict[str, dict[str, Tensor]]:
+        groups = {"model": _copy(self.model), "average": self.average, "best": self.best}
+        return {**groups, "optimizer": optimizer_tensors(self.optimizer)}
+
+    def _patience_ended(self, valid: Labels | None) -> bool:
+        waited = self.progress.epoch - self.progress.best_epoch
+        return valid is not None and self.progress.best_epoch > 0 and waited >= self.settings.patience
+
+    def _budget_ended(self) -> bool:
+        budget = self.settings.budget_s
+        return budget is not None and self.progress.step > 0 and time.monotonic() - self.started > budget
+
+
+def score(kind: Kind, target: NDArray[np.float64], found: NDArray[np.float64]) -> float:
+    """Larger is better: AUROC (minus cross entropy where there is one class only), or minus the mean absolute error."""
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    if kind is not Kind.BINARY:
+        return -float(np.abs(target - found).mean())
+    if len(np.unique(target)) == 1:
+        return -float(log_loss(target, found, labels=[0.0, 1.0]))
+    return float(roc_auc_score(target, found))
+
+
+@contextmanager
+def seeded(seed: int, epoch: int) -> Iterator[None]:
+    """Torch's random numbers come from (seed, epoch) inside; outside they go on as if nothing had happened."""
+    with torch.random.fork_rng():
+        torch.manual_seed(_mixed(seed, epoch))
+        yield
+
+
+def _mixed(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+
+
+def _copy(model: GraphModel) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def _run_key(plan: Blueprint, train: Labels, seed: int) -> str:
+    """What decides the result, as a hash; not the number of epochs, nor the budget."""
+    values = plan.to_json()
+    values["settings"] = {k: v for k, v in values["settings"].items() if k not in ("epochs", "budget_s")}
+    digest = hashlib.sha256(json.dumps([values, seed], sort_keys=True).encode())
+    for array in (train.seeds.entity, train.seeds.cutoff, train.seeds.as_of, train.target):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
