@@ -1,0 +1,149 @@
+"""A backtest, scored: every member and the blend side by side, by cutoff, and the predictions on disk."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rdl.database import Database
+from rdl.evaluate.metrics import LARGER_IS_BETTER, score
+from rdl.evaluate.regimes import Backtest, Regime, backtest
+from rdl.model import Choices, FitSettings
+from rdl.task import Task, entity_keys
+from rdl.timeline import format_time
+
+BLEND = "blend"
+
+
+@dataclass(frozen=True)
+class AtCutoff:
+    """The blend at one test cutoff: rows, mean label, mean prediction, and the task's metric (NaN where undefined)."""
+
+    cutoff: str
+    rows: int
+    target: float
+    prediction: float
+    metric: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one regime's backtest came to.
+
+    Attributes:
+        metrics: by member (and `blend`), by metric.
+        weights: the blend.
+        out_of_fold: each member's loss on the folds that chose.
+        by_cutoff: the blend over time.
+        fits: when models were fitted.
+        importance: the share of the features, largest first.
+        facts: counts of the first model.
+        seconds: wall time of fitting and predicting.
+        predictions: entity key, cutoff and prediction of the test split; not part of the JSON.
+    """
+
+    task: str
+    kind: str
+    metric: str
+    regime: Regime
+    seed: int
+    rows: int
+    cutoffs: int
+    metrics: Mapping[str, Mapping[str, float]]
+    weights: Mapping[str, float]
+    out_of_fold: Mapping[str, float]
+    by_cutoff: tuple[AtCutoff, ...]
+    fits: tuple[str, ...]
+    importance: Mapping[str, float]
+    facts: Mapping[str, Any]
+    seconds: float
+    predictions: pa.Table = field(repr=False, compare=False)
+    choices: Choices = field(repr=False, compare=False)
+
+    @property
+    def headline(self) -> float:
+        """The blend's value of the task's metric."""
+        return self.metrics[BLEND][self.metric]
+
+    @property
+    def best_member(self) -> str:
+        """The member that alone does best on the task's metric."""
+        alone = {name: values[self.metric] for name, values in self.metrics.items() if name != BLEND}
+        return (max if LARGER_IS_BETTER[self.metric] else min)(alone, key=lambda name: alone[name])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for files, the tracker and the report."""
+        return {k: v for k, v in asdict(_without_tables(self)).items() if k not in {"predictions", "choices"}}
+
+    def write(self, path: Path) -> None:
+        """Write the JSON, aside and then into place."""
+        aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps(self.to_json(), indent=1), encoding="utf-8")
+        aside.replace(path)
+
+    def write_predictions(self, path: Path) -> None:
+        """Write the test split's predictions as Parquet, aside and then into place."""
+        aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(self.predictions, aside)
+        aside.replace(path)
+
+
+def _without_tables(evaluation: Evaluation) -> Evaluation:
+    """A copy whose Arrow table is empty, so that `asdict` does not copy it."""
+    return Evaluation(**{**evaluation.__dict__, "predictions": None, "choices": None})
+
+
+def evaluate(
+    database: Database, task: Task, regime: Regime | str, settings: FitSettings, refits: int = 4, choices: Choices | None = None
+) -> Evaluation:
+    """Backtest `task` in `regime` and score it; arguments as in `backtest`."""
+    started = time.monotonic()
+    regime = Regime(regime)
+    found = backtest(database, task, regime, settings, refits, choices)
+    scale = float(found.model.facts["target_std"])
+    target = found.labels.target
+    columns = {**found.members, BLEND: found.prediction}
+    return Evaluation(
+        task=task.name,
+        kind=task.kind.value,
+        metric=task.metric,
+        regime=regime,
+        seed=settings.seed,
+        rows=len(target),
+        cutoffs=len(np.unique(found.labels.seeds.cutoff)),
+        metrics={name: score(task.kind, target, values, scale) for name, values in columns.items()},
+        weights=found.model.weights,
+        out_of_fold=found.model.choices.out_of_fold,
+        by_cutoff=_by_cutoff(found, task, scale),
+        fits=tuple(format_time(f) for f in found.fits),
+        importance=dict(list(found.model.importance().items())[:100]),
+        facts={k: v for k, v in found.model.facts.items() if k != "schema"},
+        seconds=round(time.monotonic() - started, 2),
+        predictions=pa.table(
+            {
+                database.schema[task.entity_table].key[0]: entity_keys(database, task, found.labels.seeds.entity),
+                "cutoff": pa.array(found.labels.seeds.cutoff, pa.timestamp("us")),
+                "prediction": found.prediction,
+            }
+        ),
+        choices=found.model.choices,
+    )
+
+
+def _by_cutoff(found: Backtest, task: Task, scale: float) -> tuple[AtCutoff, ...]:
+    rows = []
+    for cutoff in np.unique(found.labels.seeds.cutoff):
+        here = found.labels.seeds.cutoff == cutoff
+        target, prediction = found.labels.target[here], found.prediction[here]
+        value = score(task.kind, target, prediction, scale)[task.metric]
+        rows.append(AtCutoff(format_time(int(cutoff)), len(target), float(target.mean()), float(prediction.mean()), value))
+    return tuple(rows)

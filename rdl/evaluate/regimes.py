@@ -1,0 +1,86 @@
+"""The three regimes: how stale database and model are when the test split is predicted.
+
+- frozen: database and model stop at the task's `test` date;
+- fresh: features see everything visible at each cutoff, the model is fitted once, before `test`;
+- rolling: as fresh, and the model is refitted on mature labels as the cutoffs advance.
+
+In each, everything is chosen on temporal folds before `test`; the test labels are read once, to score.
+"""
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdl.database import Database
+from rdl.model import Choices, FitSettings, Model, fit_model
+from rdl.task import Labels, Split, Task, split_labels
+from rdl.timeline import format_time
+
+log = logging.getLogger(__name__)
+
+Float64 = NDArray[np.float64]
+
+
+class Regime(StrEnum):
+    """How fresh the database and the model are at a test cutoff."""
+
+    FROZEN = "frozen"
+    FRESH = "fresh"
+    ROLLING = "rolling"
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """The test split as one regime predicts it.
+
+    Attributes:
+        labels: n test labels; their seeds carry the regime's `as_of`.
+        prediction: [n] the blend's.
+        members: [n] each member's.
+        model: the first model fitted, before `test`.
+        fits: when models were fitted, microseconds UTC.
+    """
+
+    labels: Labels
+    prediction: Float64
+    members: dict[str, Float64]
+    model: Model
+    fits: tuple[int, ...]
+
+
+def backtest(
+    database: Database, task: Task, regime: Regime, settings: FitSettings, refits: int = 4, choices: Choices | None = None
+) -> Backtest:
+    """Fit as the regime says and predict the test split.
+
+    Args:
+        database: the rows.
+        task: the question.
+        regime: how stale database and model are.
+        settings: how members are fitted.
+        refits: models of the rolling regime, spread evenly over the test cutoffs.
+        choices: what folds before `test` decided, to choose only once for fresh and rolling.
+    """
+    labels = split_labels(database, task, Split.TEST)
+    cutoffs = np.unique(labels.seeds.cutoff)
+    staleness = int(cutoffs[-1] - task.test) if regime is Regime.FROZEN else 0
+    seeds = labels.seeds.frozen(task.test) if regime is Regime.FROZEN else labels.seeds
+    blocks = np.array_split(cutoffs, min(refits, len(cutoffs))) if regime is Regime.ROLLING else [cutoffs]
+    fits = [task.test, *(int(b[0]) for b in blocks[1:])]
+    prediction = np.empty(len(labels), dtype=np.float64)
+    members = {name: np.empty(len(labels), dtype=np.float64) for name in settings.members}
+    first: Model | None = None
+    for fit_at, block in zip(fits, blocks, strict=True):
+        log.info("%s: fitting as of %s", regime.value, format_time(fit_at))
+        model = fit_model(database, task, fit_at, settings, staleness, choices)
+        choices, first = model.choices, first or model
+        rows = np.flatnonzero((seeds.cutoff >= block[0]) & (seeds.cutoff <= block[-1]))
+        found = model.predict(database, seeds[rows])
+        prediction[rows] = found.prediction
+        for name, values in found.members.items():
+            members[name][rows] = values
+    assert first is not None
+    return Backtest(Labels(seeds, labels.target), prediction, members, first, tuple(fits))

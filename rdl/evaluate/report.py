@@ -1,0 +1,94 @@
+"""One offline HTML page: the verdict in words, regimes and members side by side, the blend over time, what mattered, what was dirty."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rdl.database import Database
+from rdl.evaluate.evaluation import BLEND, Evaluation
+from rdl.evaluate.metrics import LARGER_IS_BETTER
+from rdl.features import FeaturePlan
+from rdl.task import Task
+from rdl.timeline import format_duration, format_time
+
+WIDTH, HEIGHT, PAD = 720, 160, 28
+
+
+@dataclass(frozen=True)
+class Line:
+    """A drawn series: the SVG polyline's points, and its end values as text."""
+
+    points: str
+    low: str
+    high: str
+    first: str
+    last: str
+
+
+def write_report(path: Path, database: Database, task: Task, evaluations: Sequence[Evaluation], plan: FeaturePlan | None = None) -> None:
+    """Write the page, aside and then into place; it reads nothing from the network."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    template = Environment(loader=PackageLoader("rdl.evaluate"), autoescape=select_autoescape()).get_template("report.html")
+    said = {f.name: f.provenance for f in plan.features} if plan else {}
+    html = template.render(
+        task=task, evaluations=evaluations, blend=BLEND, verdict=verdict(evaluations), names=_names(evaluations), drawn=_drawn(evaluations),
+        features=[(name, share, said.get(name, "")) for name, share in list(evaluations[0].importance.items())[:25]] if evaluations else [],
+        tables=_tables(database), horizon=format_duration(task.horizon), every=format_duration(task.every),
+        validate=format_time(task.validate), test=format_time(task.test), width=WIDTH, height=HEIGHT,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    aside.write_text(html, encoding="utf-8")
+    aside.replace(path)
+
+
+def verdict(evaluations: Sequence[Evaluation]) -> list[str]:
+    """What a reader should take away, in sentences."""
+    said = []
+    for e in evaluations:
+        alone = e.metrics[e.best_member][e.metric]
+        gain = e.headline - alone if LARGER_IS_BETTER[e.metric] else alone - e.headline
+        verb = "beats" if gain > 0 else "does not beat"
+        said.append(
+            f"{e.regime.value.capitalize()}: {e.metric} {e.headline:.4f} on {e.rows} rows at {e.cutoffs} cutoffs; "
+            f"the blend {verb} its best member ({e.best_member}, {alone:.4f})."
+        )
+        graph = [name for name in e.weights if name not in {"entity", "features"}]
+        for name in graph:
+            weight = e.weights[name]
+            said.append(f"The graph network {name} carries {weight:.0%} of the blend: {'worth it' if weight >= 0.1 else 'hardly worth it'} here.")
+    return said
+
+
+def _names(evaluations: Sequence[Evaluation]) -> list[str]:
+    return [*dict.fromkeys(name for e in evaluations for name in e.metrics if name != BLEND), BLEND]
+
+
+def _drawn(evaluations: Sequence[Evaluation]) -> Mapping[str, Line]:
+    return {e.regime.value: _line([c.metric for c in e.by_cutoff], [c.cutoff for c in e.by_cutoff]) for e in evaluations}
+
+
+def _line(values: Sequence[float], labels: Sequence[str]) -> Line:
+    """A polyline over the finite values, evenly spaced."""
+    finite = [v for v in values if math.isfinite(v)] or [0.0]
+    low, high = min(finite), max(finite)
+    span = (high - low) or 1.0
+    step = (WIDTH - 2 * PAD) / max(len(values) - 1, 1)
+    points = " ".join(
+        f"{PAD + i * step:.1f},{HEIGHT - PAD - (v - low) / span * (HEIGHT - 2 * PAD):.1f}" for i, v in enumerate(values) if math.isfinite(v)
+    )
+    return Line(points, f"{low:.3f}", f"{high:.3f}", labels[0], labels[-1])
+
+
+def _tables(database: Database) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name, "rows": report.rows, "null_times": report.null_times, "dangling": sum(report.dangling.values()),
+            "unread": ", ".join(report.unread),
+        }
+        for name, report in sorted(database.report.items())
+    ]
