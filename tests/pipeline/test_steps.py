@@ -1,0 +1,82 @@
+import json
+import re
+
+import pytest
+
+from rdl.errors import PipelineError
+from rdl.pipeline import STEPS, Ledger, read_pipeline, run_pipeline
+from tests.pipeline import workshop
+from tests.pipeline.workshop import write_pipeline, write_project
+
+DEMO = """
+name    = "try"
+project = "shop"
+steps   = ["demo", "check"]
+tasks   = ["churn"]
+[demo]
+rows = 2000
+"""
+
+
+def test__steps__every_name__is_its_key_and_names_only_known_steps():
+    for name, step in STEPS.items():
+        assert name == step.name
+        assert {*step.needs, *step.requires} <= STEPS.keys()
+
+
+def test__demo__empty_folder__makes_the_shop_once(tmp_path):
+    pipeline = read_pipeline(write_pipeline(tmp_path, DEMO), base=tmp_path)
+    run_pipeline(pipeline)
+    orders = pipeline.project / "data" / "orders.parquet"
+    settings = pipeline.project / "rdl.toml"
+    before = (orders.stat().st_mtime_ns, settings.stat().st_mtime_ns)
+    assert run_pipeline(pipeline).steps[0].status.value == "skipped"
+    assert (orders.stat().st_mtime_ns, settings.stat().st_mtime_ns) == before
+    assert sorted(p.name for p in pipeline.project.iterdir()) == [".rdl", "data", "rdl.toml", "sql"]
+
+
+def test__demo__other_seed__replaces_the_shop(tmp_path):
+    pipeline = read_pipeline(write_pipeline(tmp_path, DEMO), base=tmp_path)
+    run_pipeline(pipeline)
+    before = (pipeline.project / "data" / "orders.parquet").read_bytes()
+    run_pipeline(read_pipeline(write_pipeline(tmp_path, DEMO + "seed = 1\n"), base=tmp_path))
+    assert (pipeline.project / "data" / "orders.parquet").read_bytes() != before
+
+
+def test__demo__somebody_elses_project__is_left_alone(tmp_path):
+    write_project(tmp_path / "shop")
+    before = (tmp_path / "shop" / "rdl.toml").read_bytes()
+    with pytest.raises(PipelineError, match="no demo shop"):
+        run_pipeline(read_pipeline(write_pipeline(tmp_path, DEMO), base=tmp_path))
+    assert (tmp_path / "shop" / "rdl.toml").read_bytes() == before
+
+
+def test__check__dirty_rows__are_counted(tmp_path):
+    import polars as pl
+
+    write_project(tmp_path / "shop")
+    path = tmp_path / "shop" / "data" / "orders.parquet"
+    late = pl.when(pl.col("order_id") < 7).then(None).otherwise(pl.col("ordered_at"))
+    lost = pl.when(pl.col("order_id") < 3).then(99).otherwise(pl.col("customer_id"))
+    pl.read_parquet(path).with_columns(ordered_at=late, customer_id=lost).write_parquet(path)
+    text = 'name = "c"\nproject = "shop"\nsteps = ["check"]\n'
+    (step,) = run_pipeline(read_pipeline(write_pipeline(tmp_path, text), base=tmp_path)).steps
+    report = json.loads(step.outputs[0].read_text(encoding="utf-8"))
+    assert (report["rows"], report["null_times"], report["dangling"]) == (95, 7, 3)
+    assert report["tables"]["orders"]["dangling"] == {"customer_id": 3}
+    assert report["last_event"].startswith("2025-03-31")
+
+
+def test__check__unknown_task__fails_with_the_nearest(tmp_path):
+    write_project(tmp_path / "shop")
+    text = 'name = "c"\nproject = "shop"\nsteps = ["check"]\ntasks = ["chrun"]\n'
+    pipeline = read_pipeline(write_pipeline(tmp_path, text), base=tmp_path)
+    with pytest.raises(Exception, match=re.escape("no task 'chrun'")) as caught:
+        run_pipeline(pipeline)
+    assert "'churn'" in str(caught.value)
+    assert Ledger.of(pipeline.home).runs()[0].error.startswith("TaskError")
+
+
+def test__fit__section_is_shared__train_and_evaluate_speak_of_one_model():
+    assert STEPS["train"].sections["fit"] is STEPS["evaluate"].sections["fit"]
+    assert set(workshop.STEPS) != set(STEPS)
