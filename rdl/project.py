@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -212,9 +212,8 @@ def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[st
         if isinstance(current, type) and issubclass(current, BaseModel):
             info = current.model_fields.get(str(part))
             current = info.annotation if info else None
-        if hasattr(current, "__args__"):
-            models = [a for a in current.__args__ if isinstance(a, type) and issubclass(a, BaseModel)]
-            current = models[0] if models and str(part) not in getattr(current, "model_fields", {}) else current
+        elif get_origin(current) is dict:
+            current = get_args(current)[1]
     if isinstance(current, type) and issubclass(current, BaseModel):
         return [info.alias or name for name, info in current.model_fields.items()]
     return []

@@ -10,7 +10,7 @@ from rdl.database.ingest import TableReport, ingest
 from rdl.database.sandbox import Sandbox
 from rdl.database.schema import Schema
 from rdl.project import Project
-from rdl.timeline import ALWAYS, NEVER, parse_duration
+from rdl.timeline import NEVER, parse_duration
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Database:
             return 0, 0
         times = " UNION ALL ".join(f"SELECT _time - {t.lag} AS t FROM rows.{quote(t.name)} WHERE _time <> {NEVER}" for t in timed)
         with self.engine() as engine:
-            found = engine.numpy(f"SELECT coalesce(min(t), {ALWAYS}) AS a, coalesce(max(t), {ALWAYS}) AS b FROM ({times})")
+            found = engine.numpy(f"SELECT coalesce(min(t), 0) AS a, coalesce(max(t), 0) AS b FROM ({times})")
         return int(found["a"][0]), int(found["b"][0])
 
 
