@@ -23,7 +23,15 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _OBJECTIVE = {"roc_auc": "binary:logistic", "average_precision": "binary:logistic", "log_loss": "binary:logistic"}
-_EVAL = {"roc_auc": "auc", "average_precision": "aucpr", "log_loss": "logloss", "mae": "mae", "nmae": "mae", "rmse": "rmse", "r2": "rmse"}
+_EVAL = {
+    "roc_auc": "auc",
+    "average_precision": "aucpr",
+    "log_loss": "logloss",
+    "mae": "mae",
+    "nmae": "mae",
+    "rmse": "rmse",
+    "r2": "rmse",
+}
 _LARGER_IS_BETTER = {"auc", "aucpr"}
 
 
@@ -187,7 +195,12 @@ class Curve:
 
 
 def learning_curve(
-    train: tuple[Matrix, Float64], valid: tuple[Matrix, Float64], kind: Kind, metric: str, settings: BoostSettings, seed: int,
+    train: tuple[Matrix, Float64],
+    valid: tuple[Matrix, Float64],
+    kind: Kind,
+    metric: str,
+    settings: BoostSettings,
+    seed: int,
     weight: Float64 | None = None,
 ) -> Curve:
     """Fit on one fold and score every round on its validation rows."""
@@ -195,13 +208,22 @@ def learning_curve(
 
     data = _dmatrix(train[0], settings.threads, train[1], weight, settings.max_bin)
     watch = xgboost.QuantileDMatrix(
-        valid[0].values, label=valid[1], ref=data, feature_types=_types(valid[0]), enable_categorical=True,
-        nthread=settings.threads, max_bin=settings.max_bin,
+        valid[0].values,
+        label=valid[1],
+        ref=data,
+        feature_types=_types(valid[0]),
+        enable_categorical=True,
+        nthread=settings.threads,
+        max_bin=settings.max_bin,
     )
     history: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(
-        _parameters(kind, metric, settings, seed, train[1]), data, num_boost_round=settings.rounds, evals=[(watch, "valid")],
-        evals_result=history, verbose_eval=False,
+        _parameters(kind, metric, settings, seed, train[1]),
+        data,
+        num_boost_round=settings.rounds,
+        evals=[(watch, "valid")],
+        evals_result=history,
+        verbose_eval=False,
     )
     name = _EVAL[metric]
     scores = np.array(history["valid"][name])
@@ -270,6 +292,11 @@ def _dmatrix(
     if target is None:
         return xgboost.DMatrix(matrix.values, feature_types=_types(matrix), enable_categorical=True, nthread=threads)
     return xgboost.QuantileDMatrix(
-        matrix.values, label=target, weight=weight, feature_types=_types(matrix), enable_categorical=True, nthread=threads,
+        matrix.values,
+        label=target,
+        weight=weight,
+        feature_types=_types(matrix),
+        enable_categorical=True,
+        nthread=threads,
         max_bin=max_bin,
     )

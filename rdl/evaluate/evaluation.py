@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rdl.database import Database
+from rdl.errors import DataError
 from rdl.evaluate.metrics import LARGER_IS_BETTER, score
 from rdl.evaluate.regimes import Backtest, Regime, backtest
 from rdl.model import Choices, FitSettings
@@ -39,8 +40,7 @@ class Evaluation:
 
     Attributes:
         metrics: by member (and `blend`), by metric.
-        weights: the blend.
-        out_of_fold: each member's loss on the folds that chose.
+        choices: what the folds decided: the blend, and what each member chose.
         by_cutoff: the blend over time.
         fits: when models were fitted.
         importance: the share of the features, largest first.
@@ -57,15 +57,18 @@ class Evaluation:
     rows: int
     cutoffs: int
     metrics: Mapping[str, Mapping[str, float]]
-    weights: Mapping[str, float]
-    out_of_fold: Mapping[str, float]
+    choices: Choices
     by_cutoff: tuple[AtCutoff, ...]
     fits: tuple[str, ...]
     importance: Mapping[str, float]
     facts: Mapping[str, Any]
     seconds: float
     predictions: pa.Table = field(repr=False, compare=False)
-    choices: Choices = field(repr=False, compare=False)
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """The blend's weights by member."""
+        return self.choices.weights
 
     @property
     def headline(self) -> float:
@@ -80,7 +83,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for files, the tracker and the report."""
-        return {k: v for k, v in asdict(_without_tables(self)).items() if k not in {"predictions", "choices"}}
+        return {k: v for k, v in asdict(replace(self, predictions=None)).items() if k != "predictions"}
 
     def write(self, path: Path) -> None:
         """Write the JSON, aside and then into place."""
@@ -97,9 +100,26 @@ class Evaluation:
         aside.replace(path)
 
 
-def _without_tables(evaluation: Evaluation) -> Evaluation:
-    """A copy whose Arrow table is empty, so that `asdict` does not copy it."""
-    return Evaluation(**{**evaluation.__dict__, "predictions": None, "choices": None})
+def read_evaluation(path: Path, predictions: Path) -> Evaluation:
+    """The evaluation that `write` and `write_predictions` left.
+
+    Raises:
+        DataError: a file is missing or was written by another version.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return Evaluation(
+            **{
+                **raw,
+                "regime": Regime(raw["regime"]),
+                "choices": Choices(**raw["choices"]),
+                "by_cutoff": tuple(AtCutoff(**row) for row in raw["by_cutoff"]),
+                "fits": tuple(raw["fits"]),
+                "predictions": pq.read_table(predictions),
+            }
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"unreadable evaluation: {error!r}", where=str(path), fix="evaluate again") from error
 
 
 def evaluate(
@@ -121,8 +141,7 @@ def evaluate(
         rows=len(target),
         cutoffs=len(np.unique(found.labels.seeds.cutoff)),
         metrics={name: score(task.kind, target, values, scale) for name, values in columns.items()},
-        weights=found.model.weights,
-        out_of_fold=found.model.choices.out_of_fold,
+        choices=found.model.choices,
         by_cutoff=_by_cutoff(found, task, scale),
         fits=tuple(format_time(f) for f in found.fits),
         importance=dict(list(found.model.importance().items())[:100]),
@@ -135,7 +154,6 @@ def evaluate(
                 "prediction": found.prediction,
             }
         ),
-        choices=found.model.choices,
     )
 
 

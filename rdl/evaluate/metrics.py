@@ -9,7 +9,15 @@ from rdl.task import Kind
 
 Float64 = NDArray[np.float64]
 
-LARGER_IS_BETTER = {"roc_auc": True, "average_precision": True, "log_loss": False, "mae": False, "rmse": False, "r2": True, "nmae": False}
+LARGER_IS_BETTER = {
+    "roc_auc": True,
+    "average_precision": True,
+    "log_loss": False,
+    "mae": False,
+    "rmse": False,
+    "r2": True,
+    "nmae": False,
+}
 
 OF_KIND: Mapping[Kind, tuple[str, ...]] = {
     Kind.BINARY: ("roc_auc", "average_precision", "log_loss"),

@@ -28,17 +28,31 @@ class Line:
     last: str
 
 
-def write_report(path: Path, database: Database, task: Task, evaluations: Sequence[Evaluation], plan: FeaturePlan | None = None) -> None:
+def write_report(
+    path: Path, database: Database, task: Task, evaluations: Sequence[Evaluation], plan: FeaturePlan | None = None
+) -> None:
     """Write the page, aside and then into place; it reads nothing from the network."""
     from jinja2 import Environment, PackageLoader, select_autoescape
 
     template = Environment(loader=PackageLoader("rdl.evaluate"), autoescape=select_autoescape()).get_template("report.html")
     said = {f.name: f.provenance for f in plan.features} if plan else {}
     html = template.render(
-        task=task, evaluations=evaluations, blend=BLEND, verdict=verdict(evaluations), names=_names(evaluations), drawn=_drawn(evaluations),
-        features=[(name, share, said.get(name, "")) for name, share in list(evaluations[0].importance.items())[:25]] if evaluations else [],
-        tables=_tables(database), horizon=format_duration(task.horizon), every=format_duration(task.every),
-        validate=format_time(task.validate), test=format_time(task.test), width=WIDTH, height=HEIGHT,
+        task=task,
+        evaluations=evaluations,
+        blend=BLEND,
+        verdict=verdict(evaluations),
+        names=_names(evaluations),
+        drawn=_drawn(evaluations),
+        features=[(name, share, said.get(name, "")) for name, share in list(evaluations[0].importance.items())[:25]]
+        if evaluations
+        else [],
+        tables=_tables(database),
+        horizon=format_duration(task.horizon),
+        every=format_duration(task.every),
+        validate=format_time(task.validate),
+        test=format_time(task.test),
+        width=WIDTH,
+        height=HEIGHT,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -60,7 +74,9 @@ def verdict(evaluations: Sequence[Evaluation]) -> list[str]:
         graph = [name for name in e.weights if name not in {"entity", "features"}]
         for name in graph:
             weight = e.weights[name]
-            said.append(f"The graph network {name} carries {weight:.0%} of the blend: {'worth it' if weight >= 0.1 else 'hardly worth it'} here.")
+            said.append(
+                f"The graph network {name} carries {weight:.0%} of the blend: {'worth it' if weight >= 0.1 else 'hardly worth it'} here."
+            )
     return said
 
 
@@ -79,7 +95,9 @@ def _line(values: Sequence[float], labels: Sequence[str]) -> Line:
     span = (high - low) or 1.0
     step = (WIDTH - 2 * PAD) / max(len(values) - 1, 1)
     points = " ".join(
-        f"{PAD + i * step:.1f},{HEIGHT - PAD - (v - low) / span * (HEIGHT - 2 * PAD):.1f}" for i, v in enumerate(values) if math.isfinite(v)
+        f"{PAD + i * step:.1f},{HEIGHT - PAD - (v - low) / span * (HEIGHT - 2 * PAD):.1f}"
+        for i, v in enumerate(values)
+        if math.isfinite(v)
     )
     return Line(points, f"{low:.3f}", f"{high:.3f}", labels[0], labels[-1])
 
@@ -87,7 +105,10 @@ def _line(values: Sequence[float], labels: Sequence[str]) -> Line:
 def _tables(database: Database) -> list[dict[str, Any]]:
     return [
         {
-            "name": name, "rows": report.rows, "null_times": report.null_times, "dangling": sum(report.dangling.values()),
+            "name": name,
+            "rows": report.rows,
+            "null_times": report.null_times,
+            "dangling": sum(report.dangling.values()),
             "unread": ", ".join(report.unread),
         }
         for name, report in sorted(database.report.items())

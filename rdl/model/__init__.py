@@ -6,6 +6,15 @@ from rdl.model.settings import MEMBERS, Choices, FitSettings, resolve_members
 from rdl.model.storage import load_model, save_model
 
 __all__ = [
-    "MEMBERS", "Choices", "FitSettings", "Model", "Predictions", "choose", "fit_model", "load_model", "prepare_training",
-    "resolve_members", "save_model",
+    "MEMBERS",
+    "Choices",
+    "FitSettings",
+    "Model",
+    "Predictions",
+    "choose",
+    "fit_model",
+    "load_model",
+    "prepare_training",
+    "resolve_members",
+    "save_model",
 ]

@@ -60,7 +60,11 @@ class Boosted(Member):
                 learning_curve(
                     (_matrix(train, encoding, self.families), fold.train.target),
                     (_matrix(valid, encoding, self.families), fold.valid.target),
-                    context.kind, context.metric, context.settings.boost, context.settings.seed, weight,
+                    context.kind,
+                    context.metric,
+                    context.settings.boost,
+                    context.settings.seed,
+                    weight,
                 )
             )
         rounds = best_rounds(curves)
@@ -75,7 +79,13 @@ class Boosted(Member):
         settings = with_rounds(context.settings.boost, choice["rounds"])
         weight = recency_weight(examples.inputs.seeds.cutoff, settings.half_life)
         boost = fit_boost(
-            _matrix(features, encoding, self.families), examples.target, context.kind, context.metric, settings, context.settings.seed, weight
+            _matrix(features, encoding, self.families),
+            examples.target,
+            context.kind,
+            context.metric,
+            settings,
+            context.settings.seed,
+            weight,
         )
         return FittedBoosted(boost, encoding, self.families)
 

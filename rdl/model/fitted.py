@@ -91,18 +91,21 @@ def check_schema(model: Model, database: Database) -> None:
     for name, columns in expected.items():
         if name not in database.schema.tables:
             raise SchemaError(
-                f"the model reads table {name!r}, which the database lacks", where=f"model of {model.task.name}",
+                f"the model reads table {name!r}, which the database lacks",
+                where=f"model of {model.task.name}",
                 fix=nearest(name, database.schema.tables),
             )
         present = {c.name: c.semantic.value for c in database.schema[name].columns}
         for column, semantic in columns.items():
             if column not in present:
                 raise SchemaError(
-                    f"the model reads {name}.{column}, which the database lacks", where=f"model of {model.task.name}",
+                    f"the model reads {name}.{column}, which the database lacks",
+                    where=f"model of {model.task.name}",
                     fix=nearest(column, present),
                 )
             if present[column] != semantic:
                 raise SchemaError(
                     f"{name}.{column} was {semantic} when the model was fitted and is {present[column]} now",
-                    where=f"model of {model.task.name}", fix=f'declare it in rdl.toml: types = {{ {column} = "{semantic}" }}',
+                    where=f"model of {model.task.name}",
+                    fix=f'declare it in rdl.toml: types = {{ {column} = "{semantic}" }}',
                 )

@@ -69,6 +69,13 @@ class Graphed(Member):
         if context.seconds is not None:
             settings = replace(settings, budget_s=context.seconds * share)
         return fit_gnn(
-            context.source.graph, context.kind, context.source.task.entity_table, train.labels, valid.labels if valid else None,
-            settings, context.settings.seed, context.checkpoints / f"{self.name}-{step}", train.inputs.history,
+            context.source.graph,
+            context.kind,
+            context.source.task.entity_table,
+            train.labels,
+            valid.labels if valid else None,
+            settings,
+            context.settings.seed,
+            context.checkpoints / f"{self.name}-{step}",
+            train.inputs.history,
         )

@@ -88,5 +88,3 @@ class Member(ABC):
     @abstractmethod
     def load(self, folder: Path, plan: FeaturePlan) -> FittedMember:
         """Read what the fitted member saved."""
-
-

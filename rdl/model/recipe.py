@@ -79,7 +79,9 @@ class Training:
             left = self.settings.budget_s - (time.monotonic() - self.started)
             seconds = max(1.0, left * (1.0 if refit else 0.6))
         run = f"{self.source.database.fingerprint[:12]}-{self.source.plan.hash}-{self.as_of}-{self.staleness}-{self.settings.seed}"
-        return Context(self.source, self.settings, self.source.database.project.home / "checkpoints" / self.source.task.name / run, seconds)
+        return Context(
+            self.source, self.settings, self.source.database.project.home / "checkpoints" / self.source.task.name / run, seconds
+        )
 
 
 def prepare_training(database: Database, task: Task, as_of: int, settings: FitSettings, staleness: int) -> Training:
@@ -163,8 +165,6 @@ def _facts(training: Training) -> dict[str, Any]:
         "features": len(training.source.plan.features),
         "plan": training.source.plan.hash,
         "fingerprint": training.source.database.fingerprint,
-        "schema": {
-            t.name: {c.name: c.semantic.value for c in t.columns} for t in training.source.database.schema.tables.values()
-        },
+        "schema": {t.name: {c.name: c.semantic.value for c in t.columns} for t in training.source.database.schema.tables.values()},
         "seconds": round(time.monotonic() - training.started, 2),
     }

@@ -77,7 +77,9 @@ def verify(folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"no readable manifest: {error}", where=str(path), fix="fit or fetch the model again") from error
     if found_format != FORMAT:
-        raise ModelFileError(f"the model has format {found_format!r}, this rdl reads {FORMAT}", where=str(path), fix="fit the model again")
+        raise ModelFileError(
+            f"the model has format {found_format!r}, this rdl reads {FORMAT}", where=str(path), fix="fit the model again"
+        )
     present = {p.relative_to(folder).as_posix() for p in _files(folder)} - {MANIFEST}
     for name in sorted(expected.keys() | present):
         if name not in present:

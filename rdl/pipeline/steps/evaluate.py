@@ -38,7 +38,7 @@ def read_evaluations(context: Context) -> "tuple[Evaluation, ...]":
     from rdl.evaluate import read_evaluation
 
     folders = [context.home / "evaluations" / done.unit.task / done.unit.part / done.key for done in context.before("evaluate")]
-    return tuple(read_evaluation(folder, context.source.task(context.unit.task)) for folder in folders)
+    return tuple(read_evaluation(folder / "evaluation.json", folder / "predictions.parquet") for folder in folders)
 
 
 def _regimes(pipeline: "Pipeline") -> tuple[str, ...]:
