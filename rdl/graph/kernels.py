@@ -132,6 +132,14 @@ def _draw(rows: Int32s, begin: int, count: int, take: int, state: np.uint64, mar
 
 
 @numba.njit(cache=True, nogil=True)
+def gather_keys(keys: Int32s, node: Int32s, out: Int32s) -> None:
+    """Copy the key columns [rows, references] of frontier nodes [n] to `out` [n, references]: one cache miss a row."""
+    for i in range(len(node)):
+        for place in range(keys.shape[1]):
+            out[i, place] = keys[node[i], place]
+
+
+@numba.njit(cache=True, nogil=True)
 def take_parents(
     keys: Int32s,
     place: int,
@@ -146,14 +154,14 @@ def take_parents(
 ) -> int:
     """Write the visible parent of each frontier node, if any; return how many there are. Outputs hold [n].
 
-    `keys` are the key columns [rows, references] of the nodes' table, `place` the one to follow.
+    `keys` [n, references] are the nodes' key columns, `place` the one to follow.
 
     The key column of a row that is itself invisible (an entity not yet known) is not read.
     """
     at = 0
     for i in range(len(node)):
         seed = owner[i]
-        parent = keys[node[i], place]
+        parent = keys[i, place]
         row_out[at] = parent
         owner_out[at] = seed
         target_out[at] = first + i

@@ -91,6 +91,7 @@ class Walk:
         cutoff = np.ascontiguousarray(seeds.cutoff, dtype=np.int64)
         self.keys = kernels.seed_keys(np.uint64(seed % 2**64), entity, cutoff)
         self.bounds: dict[str, npt.NDArray[np.int64]] = {}
+        self.frontier_keys: dict[str, npt.NDArray[np.int32]] = {}
         self.edges: dict[EdgeType, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]] = {}
         self.edge_counts = {edge: [0] * hops for edge in store.edge_types}
         self.nodes = {name: scratch.nodes.setdefault(name, Nodes()) for name in store.tables}
@@ -110,6 +111,7 @@ class Walk:
         """What was added since the last call is the next frontier."""
         for nodes in self.nodes.values():
             nodes.ends.append(nodes.count)
+        self.frontier_keys.clear()
 
     def expand(self, hop: int, step: Step, uniform: bool) -> None:
         """Find the neighbours of the frontier along one edge type, and add them and the edges."""
@@ -158,7 +160,7 @@ class Walk:
         row, belongs = self.scratch.found(len(node))
         destination = np.empty(len(node), np.int64)
         total = kernels.take_parents(
-            self.store.tables[step.target].keys,
+            self._keys(step.target, node),
             step.link.place,
             node,
             owner,
@@ -170,6 +172,14 @@ class Walk:
             destination,
         )
         return row[:total], belongs[:total], destination[:total]
+
+    def _keys(self, table: str, node: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """The key columns of this hop's frontier in a table, read once for all of its references."""
+        if table not in self.frontier_keys:
+            keys = self.store.tables[table].keys
+            self.frontier_keys[table] = np.empty((len(node), keys.shape[1]), np.int32)
+            kernels.gather_keys(keys, node, self.frontier_keys[table])
+        return self.frontier_keys[table]
 
     def result(self) -> Subgraph:
         """All that was found, in arrays of its own."""
@@ -204,6 +214,6 @@ def count_visible(time: npt.NDArray[np.int64], as_of: npt.NDArray[np.int64]) -> 
         return low + length
     while length > 1:
         half = length // 2
-        low += half * visible(time[low + (half - 1)], as_of)
+        low += half * visible(time.take(low + (half - 1)), as_of)
         length -= half
     return low + visible(time[low], as_of)
