@@ -7,7 +7,6 @@ can be seen only by following the keys from a customer's order lines to the supp
 """
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
 OPENED = "2024-05-01"
 STEPS = 40
 DAYS_PER_STEP = 15
-CATEGORIES = 24
+CATEGORIES = 24  # also written in chance.sql, world.sql and basket.sql
 
-_ORDERS_PER_CUSTOMER = 12.0
+_ORDERS_PER_CUSTOMER = 10.9
 _MARK = "# A demo shop, made by `rdl demo`"
 _STEP = ("clock", "basket", "orders", "visits", "tickets", "mood")
 _TASKS = ("churn", "spend")
@@ -91,7 +90,8 @@ def write_demo(folder: Path, rows: int = 200_000, seed: int = 0, memory_limit: s
 
     Args:
         folder: new, empty, or an earlier demo, whose data and settings are replaced and whose other files stay.
-        rows: how many orders, about. They follow from the number of customers, rows / 12: see `_ORDERS_PER_CUSTOMER`.
+        rows: how many orders, about: what is set is the number of customers, rows / 10.9, and they order as they please. Measured:
+            within 3 % from 200 thousand rows on, within 6 % at 50 thousand.
         seed: another seed is another shop.
         memory_limit: DuckDB's; beyond it work spills to a folder beside `folder`.
         threads: DuckDB's; the tables do not depend on it.
@@ -99,7 +99,7 @@ def write_demo(folder: Path, rows: int = 200_000, seed: int = 0, memory_limit: s
     Raises:
         ProjectError: `folder` holds something else, or `rows` is too small to make a shop.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     _check(folder, rows)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
@@ -147,9 +147,11 @@ def _simulate(connection: "duckdb.DuckDBPyConnection", rows: int, seed: int) -> 
         connection.execute(load_sql(f"demo/{name}.sql")).fetchall()
     scripts = [load_sql(f"demo/{name}.sql") for name in _STEP]
     for step in range(STEPS):
+        connection.begin()  # one commit a step: each waits for the disk
         connection.execute(f"SET VARIABLE step = {step}").fetchall()
         for script in scripts:
             connection.execute(script).fetchall()
+        connection.commit()
 
 
 def _export(connection: "duckdb.DuckDBPyConnection", table: str, folder: Path) -> int:
@@ -170,14 +172,16 @@ def _write_texts(project: Path, rows: int, seed: int, memory_limit: str, threads
 
 
 def _put_in_place(project: Path, folder: Path) -> None:
-    """Move the finished project to `folder`: in one rename where that is new, else piece by piece, the settings last."""
-    if not folder.exists() or not any(folder.iterdir()):
+    """Move the finished project to `folder`: in one rename where that is new, else piece by piece.
+
+    The settings go first: with them a folder is known as a demo, so a run that dies in between is mended by running it again.
+    """
+    if not folder.exists():
         os.replace(project, folder)
         return
-    old = project.parent / "old"
-    if (folder / "data").exists():
-        os.replace(folder / "data", old)
-    os.replace(project / "data", folder / "data")
     (folder / "sql" / "tasks" / "shop").mkdir(parents=True, exist_ok=True)
-    for name in (*(f"sql/tasks/shop/{task}.sql" for task in _TASKS), "rdl.toml"):
+    for name in ("rdl.toml", *(f"sql/tasks/shop/{task}.sql" for task in _TASKS)):
         os.replace(project / name, folder / name)
+    if (folder / "data").exists():
+        os.replace(folder / "data", project.parent / "old")
+    os.replace(project / "data", folder / "data")

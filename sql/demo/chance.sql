@@ -6,8 +6,10 @@ time:    is_bad is the one function of time: the latent quality of a supplier in
 Every number is a hash of (purpose, a, b, seed), so what a row holds depends on its own ids alone: not on the number of threads,
 nor on the order in which rows are made. The outer hash is needed: DuckDB joins the hashes of several arguments by xor.
 
-A supplier's quality is drawn anew for every period of 10 steps (150 days), and suppliers change period at different steps.
-A period is bad with chance 0.25. It is in no column: what shows it is what becomes of the lines bought from the supplier.
+A supplier's quality is drawn anew for every period of 10 steps (150 days); suppliers change period in 10 groups, one a step. A
+quarter of each group is bad: those within 0.25 of a point that is drawn for the group and period, on a circle where the group's
+suppliers are spread by the golden ratio (so that seeds differ in who is bad, and not in how many). Quality is in no column: what
+shows it is what becomes of the lines bought from the supplier.
 */
 CREATE MACRO unit(purpose, a, b) AS
     (hash(hash(a::BIGINT, b::BIGINT, purpose, getvariable('seed')::BIGINT)) >> 11) * 1.1102230246251565e-16;
@@ -24,4 +26,4 @@ CREATE MACRO product_at(category, u) AS
 CREATE MACRO supplier_of(product) AS floor(unit('product supplier', product, 0) * getvariable('suppliers'))::INTEGER;
 
 CREATE MACRO is_bad(supplier, step) AS
-    unit('quality', supplier, (step + floor(unit('quality phase', supplier, 0) * 10)::INTEGER) // 10) < 0.25;
+    (0.618034e0 * (supplier // 10) + unit('quality', supplier % 10, (step + supplier % 10) // 10)) % 1 < 0.25;

@@ -4,7 +4,7 @@ outputs: table mood as of step_end; delivery without what has settled
 time:    reads only what settled, or was opened, before step_end
 
     grief'    = 0.75 * grief + bad lines settled in the step + 1.5 * tickets that were not solved on the first day
-    fading    begins with chance 0.03 * (1 + 3 * grief'), at most 0.7, and ends with chance 0.05
+    fading    begins with chance 0.02 + 0.05 * grief', at most 0.7, and ends with chance 0.08
     interest' = 0.6 * interest while fading, else 1.5 * interest, at most 1
 So a customer who leaves does it by growing gaps, and what starts it is mostly what they bought, and from which supplier: it is the
 supplier's period that hurts, whether or not this customer returned or rated the line.
@@ -21,7 +21,7 @@ WITH hurt AS (
     FROM mood m LEFT JOIN hurt h USING (customer) LEFT JOIN unsolved u USING (customer)
 ), turned AS (
     SELECT customer, interest, grief,
-        CASE WHEN fading THEN u >= 0.05 ELSE u < least(0.7e0, 0.03 * (1 + 3 * grief)) END AS fading
+        CASE WHEN fading THEN u >= 0.08 ELSE u < least(0.7e0, 0.02 + 0.05 * grief) END AS fading
     FROM grieved
 )
 SELECT customer, CASE WHEN fading THEN 0.6 * interest ELSE least(1e0, 1.5 * interest) END AS interest, fading, grief
