@@ -42,13 +42,11 @@ class Version:
     Attributes:
         name: of the registered model: the task's.
         number: 1, 2, …
-        model_id: the logged model it points to.
-        tags: lineage and metrics.
+        tags: lineage (the run, the logged model, SQL, plan, schema, snapshot, code) and metrics.
     """
 
     name: str
     number: str
-    model_id: str
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -74,13 +72,14 @@ def register(project: Project, task: Task, run: RunInfo) -> Version:
     """
     store = find_store(project)
     client = store.client()
-    check_loads_back(project, _download(client, store, run.model_id), run.model_uri)
+    source = str(client.get_logged_model(run.model_id).artifact_location)
+    check_loads_back(project, _download(store, source), run.model_uri)
     name = safe_name(task.name)
     if not any(m.name == name for m in client.search_registered_models(f"name = '{name}'")):
         client.create_registered_model(name, tags={"rdl.project": project.name})
     blend = {n: v for n, v in run.metrics.items() if n.split(".")[1] == BLEND}
-    tags = {**run.lineage, **{f"rdl.metric.{n}": repr(v) for n, v in blend.items()}}
-    source = client.get_logged_model(run.model_id).artifact_location  # `models:/ID` would be looked up in the process-wide store
+    tags = {**run.lineage, "rdl.model_id": run.model_id, **{f"rdl.metric.{n}": repr(v) for n, v in blend.items()}}
+    # by address: MLflow would look `models:/ID` up in the process-wide store, not in this client's
     made = client.create_model_version(name, source, run.run_id, tags=tags, model_id=run.model_id)
     log.info("registered %s version %s", name, made.version)
     return _version(made)
@@ -181,7 +180,7 @@ def find_version(project: Project, task_name: str, which: str = CHAMPION) -> Ver
 def fetch_package(project: Project, version: Version) -> Path:
     """The version's MLflow model as a folder on this machine: the store's own where it is local."""
     store = find_store(project)
-    return _download(store.client(), store, version.model_id)
+    return _download(store, store.client().get_model_version_download_uri(version.name, version.number))
 
 
 def load_version(project: Project, version: Version) -> "Model":
@@ -217,11 +216,10 @@ def _alias(client: "MlflowClient", name: str, alias: str) -> Version | None:
 
 
 def _version(made: "ModelVersion") -> Version:
-    return Version(made.name, str(made.version), str(made.model_id), dict(made.tags or {}))
+    return Version(made.name, str(made.version), dict(made.tags or {}))
 
 
-def _download(client: "MlflowClient", store: Store, model_id: str) -> Path:
+def _download(store: Store, uri: str) -> Path:
     from mlflow.artifacts import download_artifacts
 
-    location = client.get_logged_model(model_id).artifact_location
-    return Path(download_artifacts(artifact_uri=location, tracking_uri=store.uri, registry_uri=store.uri))
+    return Path(download_artifacts(artifact_uri=uri, tracking_uri=store.uri, registry_uri=store.uri))

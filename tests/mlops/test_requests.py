@@ -1,0 +1,83 @@
+"""What an online request may ask, and what it is told when it may not."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdl.errors import TimeError
+from rdl.mlops.requests import RequestError, answer, check_as_of, newest
+from rdl.task import Seeds, find_entities
+from rdl.timeline import DAY, format_time, parse_time
+
+
+@pytest.fixture(scope="module")
+def ask(database, task, model):
+    return lambda **columns: answer(database, task, model, pd.DataFrame(columns))
+
+
+def test__answer__with_and_without_as_of__keeps_the_order_of_the_request(ask, database):
+    found = ask(customer_id=[120, 105, 120], as_of=["2025-10-01", None, "2025-11-01T06:30:00"])
+    assert found.frame()["customer_id"].tolist() == [120, 105, 120]
+    assert found.cutoff.tolist() == [parse_time("2025-10-01"), newest(database), parse_time("2025-11-01T06:30:00")]
+    assert found.frame()["cutoff"].tolist()[2] == "2025-11-01T06:30:00"
+    assert np.isfinite(found.prediction).all()
+
+
+def test__answer__as_of_missing_or_blank__means_the_newest(ask, database):
+    cutoffs = {c for value in (None, math.nan, "") for c in ask(customer_id=[105], as_of=[value]).cutoff.tolist()}
+    assert cutoffs == set(ask(customer_id=[105]).cutoff.tolist()) == {newest(database)}
+
+
+def test__answer__one_row__equals_the_same_row_among_many(ask, database, task, model):
+    keys = list(range(100, 130))
+    together = ask(customer_id=keys, as_of=["2025-11-20"] * 30).prediction
+    alone = ask(customer_id=[117], as_of=["2025-11-20"]).prediction
+    assert alone[0] == together[17]
+    import pyarrow as pa
+
+    entity = find_entities(database, task, pa.array(keys))
+    cutoff = np.full(30, parse_time("2025-11-20"))
+    assert (model.predict(database, Seeds.at(entity, cutoff)).prediction == together).all()
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"customer": [105]}, "did you mean 'customer_id'"),
+        ({"as_of": ["2025-10-01"]}, "lacks the column 'customer_id'"),
+        ({"customer_id": [105], "asof": ["2025-10-01"]}, "did you mean 'as_of'"),
+        ({"customer_id": [105, 99]}, "unknown customer_id 99"),
+        ({"customer_id": ["x"]}, "unknown customer_id 'x'"),
+        ({"customer_id": [105, None]}, "1 rows have no customer_id"),
+        ({"customer_id": [105, "x"]}, "several types"),
+        ({"customer_id": []}, "no rows"),
+        ({"customer_id": [159], "as_of": ["2025-02-01"]}, "not known yet"),
+    ],
+)
+def test__answer__bad_row_or_column__names_it(ask, columns, message):
+    with pytest.raises(RequestError, match=message):
+        ask(**columns)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "message"),
+    [("soon", "not a time: 'soon'"), ("2026-06-01", "future"), ("1999-01-01", "before the data begins"), (20251001, "not text")],
+)
+def test__answer__bad_as_of__names_the_value(ask, as_of, message):
+    with pytest.raises(TimeError, match=message):
+        ask(customer_id=[105], as_of=[as_of])
+
+
+@given(days=st.integers(-1000, 1000))
+def test__check_as_of__accepts_from_the_first_event_to_one_horizon_after_the_last(database, task, days):
+    first, last = database.span
+    as_of = last + days * DAY
+    if first < as_of <= last + 30 * DAY:
+        assert check_as_of(database, task, as_of) == as_of
+    else:
+        with pytest.raises(TimeError, match=format_time(as_of)):
+            check_as_of(database, task, as_of)
