@@ -164,8 +164,7 @@ def evaluate(
         database, chosen = _task(project, home, task)
         settings = _settings(seed, budget, members)
         for name in regimes:
-            fresh = [e.choices for e in found if e.regime is Regime.FRESH and name is Regime.ROLLING]
-            found.append(backtest(database, chosen, name, settings, refits, fresh[0] if fresh else None))
+            found.append(backtest(database, chosen, name, settings, refits))
         if out is not None:
             found[0].write_predictions(out)
         if report is not None:

@@ -10,6 +10,7 @@ from rdl.boost.learner import (
     fit_boost,
     learning_curve,
     recency_weight,
+    select_columns,
     with_rounds,
 )
 
@@ -24,5 +25,6 @@ __all__ = [
     "fit_boost",
     "learning_curve",
     "recency_weight",
+    "select_columns",
     "with_rounds",
 ]

@@ -16,7 +16,7 @@ from rdl.database import Database
 from rdl.errors import DataError
 from rdl.evaluate.metrics import LARGER_IS_BETTER, score
 from rdl.evaluate.regimes import Backtest, Regime, backtest
-from rdl.model import Choices, FitSettings
+from rdl.model import FitSettings
 from rdl.task import Task, entity_keys
 from rdl.timeline import format_time
 
@@ -40,7 +40,9 @@ class Evaluation:
 
     Attributes:
         metrics: by member (and `blend`), by metric.
-        choices: what the folds decided: the blend, and what each member chose.
+        weights: the blend.
+        chosen: what each member chose on the folds.
+        out_of_fold: each member's and the blend's loss on the folds' later rows.
         by_cutoff: the blend over time.
         fits: when models were fitted.
         importance: the share of the features, largest first.
@@ -57,18 +59,15 @@ class Evaluation:
     rows: int
     cutoffs: int
     metrics: Mapping[str, Mapping[str, float]]
-    choices: Choices
+    weights: Mapping[str, float]
+    chosen: Mapping[str, Mapping[str, Any]]
+    out_of_fold: Mapping[str, float]
     by_cutoff: tuple[AtCutoff, ...]
     fits: tuple[str, ...]
     importance: Mapping[str, float]
     facts: Mapping[str, Any]
     seconds: float
     predictions: pa.Table = field(repr=False, compare=False)
-
-    @property
-    def weights(self) -> Mapping[str, float]:
-        """The blend's weights by member."""
-        return self.choices.weights
 
     @property
     def headline(self) -> float:
@@ -112,7 +111,6 @@ def read_evaluation(path: Path, predictions: Path) -> Evaluation:
             **{
                 **raw,
                 "regime": Regime(raw["regime"]),
-                "choices": Choices(**raw["choices"]),
                 "by_cutoff": tuple(AtCutoff(**row) for row in raw["by_cutoff"]),
                 "fits": tuple(raw["fits"]),
                 "predictions": pq.read_table(predictions),
@@ -122,13 +120,11 @@ def read_evaluation(path: Path, predictions: Path) -> Evaluation:
         raise DataError(f"unreadable evaluation: {error!r}", where=str(path), fix="evaluate again") from error
 
 
-def evaluate(
-    database: Database, task: Task, regime: Regime | str, settings: FitSettings, refits: int = 4, choices: Choices | None = None
-) -> Evaluation:
+def evaluate(database: Database, task: Task, regime: Regime | str, settings: FitSettings, refits: int = 4) -> Evaluation:
     """Backtest `task` in `regime` and score it; arguments as in `backtest`."""
     started = time.monotonic()
     regime = Regime(regime)
-    found = backtest(database, task, regime, settings, refits, choices)
+    found = backtest(database, task, regime, settings, refits)
     scale = float(found.model.facts["target_std"])
     target = found.labels.target
     columns = {**found.members, BLEND: found.prediction}
@@ -141,7 +137,9 @@ def evaluate(
         rows=len(target),
         cutoffs=len(np.unique(found.labels.seeds.cutoff)),
         metrics={name: score(task.kind, target, values, scale) for name, values in columns.items()},
-        choices=found.model.choices,
+        weights=found.model.weights,
+        chosen=found.model.choices.members,
+        out_of_fold=found.model.choices.out_of_fold,
         by_cutoff=_by_cutoff(found, task, scale),
         fits=tuple(format_time(f) for f in found.fits),
         importance=dict(list(found.model.importance().items())[:100]),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdl.database import Database
-from rdl.model import Choices, FitSettings, Model, fit_model
+from rdl.model import FitSettings, Model, fit_model
 from rdl.task import Labels, Split, Task, split_labels
 from rdl.timeline import format_time
 
@@ -51,9 +51,7 @@ class Backtest:
     fits: tuple[int, ...]
 
 
-def backtest(
-    database: Database, task: Task, regime: Regime, settings: FitSettings, refits: int = 4, choices: Choices | None = None
-) -> Backtest:
+def backtest(database: Database, task: Task, regime: Regime, settings: FitSettings, refits: int = 4) -> Backtest:
     """Fit as the regime says and predict the test split.
 
     Args:
@@ -62,7 +60,6 @@ def backtest(
         regime: how stale database and model are.
         settings: how members are fitted.
         refits: models of the rolling regime, spread evenly over the test cutoffs.
-        choices: what folds before `test` decided, to choose only once for fresh and rolling.
     """
     labels = split_labels(database, task, Split.TEST)
     cutoffs = np.unique(labels.seeds.cutoff)
@@ -75,8 +72,8 @@ def backtest(
     first: Model | None = None
     for fit_at, block in zip(fits, blocks, strict=True):
         log.info("%s: fitting as of %s", regime.value, format_time(fit_at))
-        model = fit_model(database, task, fit_at, settings, staleness, choices)
-        choices, first = model.choices, first or model
+        model = fit_model(database, task, fit_at, settings, staleness, choose_at=task.test)
+        first = first or model
         rows = np.flatnonzero((seeds.cutoff >= block[0]) & (seeds.cutoff <= block[-1]))
         found = model.predict(database, seeds[rows])
         prediction[rows] = found.prediction

@@ -7,7 +7,7 @@ present team, the results of everybody. A feature is one number or category draw
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -185,6 +185,12 @@ class FeaturePlan:
         kept = tuple(f for f in self.features if f.family in families)
         names = {f.name for f in kept}
         return replace(self, features=tuple(f for f in kept if all(o in names for o in f.operands)))
+
+    def only(self, names: Collection[str]) -> "FeaturePlan":
+        """The plan with these features, and the operands that differences among them need."""
+        wanted = set(names)
+        wanted.update(operand for f in self.features if f.name in wanted for operand in f.operands)
+        return replace(self, features=tuple(f for f in self.features if f.name in wanted))
 
     def drop(self, *families: str) -> "FeaturePlan":
         """The plan without these families."""

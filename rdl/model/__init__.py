@@ -1,7 +1,8 @@
 """The recipe that fits members and joins them: choose, fit, predict, save, load."""
 
+from rdl.model.cache import code_version
 from rdl.model.fitted import Model, Predictions
-from rdl.model.recipe import choose, fit_model, prepare_training
+from rdl.model.recipe import fit_model
 from rdl.model.settings import MEMBERS, Choices, FitSettings, resolve_members
 from rdl.model.storage import load_model, save_model
 
@@ -11,10 +12,9 @@ __all__ = [
     "FitSettings",
     "Model",
     "Predictions",
-    "choose",
+    "code_version",
     "fit_model",
     "load_model",
-    "prepare_training",
     "resolve_members",
     "save_model",
 ]

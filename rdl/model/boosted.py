@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdl.boost import FittedBoost, Matrix, best_rounds, fit_boost, learning_curve, recency_weight, with_rounds
-from rdl.features import Encoding, FeatureMatrix, FeaturePlan
+from rdl.features import Encoding, FeatureMatrix
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.member import Choice, Context, FittedMember, FoldExamples, Member
 
@@ -27,9 +27,9 @@ class FittedBoosted(FittedMember):
     encoding: Encoding
     families: tuple[str, ...]
 
-    def predict(self, inputs: Prepared, source: Source) -> Float64:
+    def predict(self, inputs: Prepared, source: Source) -> Float64:  # noqa: ARG002 - a member may need the graph; trees do not
         """[n] probability or value."""
-        return self.boost.predict(_matrix(inputs.features, self.encoding, self.families))
+        return self.boost.predict(encoded_matrix(inputs.features, self.encoding, self.families))
 
     def importance(self) -> dict[str, float]:
         """Share of total gain by feature."""
@@ -40,6 +40,10 @@ class FittedBoosted(FittedMember):
         self.boost.save(folder)
         facts = {"encoding": self.encoding.to_json(), "families": self.families}
         (folder / "encoding.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+OWN = ("static", "calendar")
+"""The families that describe the entity itself: the columns of its row and its parents', and the date."""
 
 
 class Boosted(Member):
@@ -58,8 +62,8 @@ class Boosted(Member):
             weight = recency_weight(fold.train.inputs.seeds.cutoff, context.settings.boost.half_life)
             curves.append(
                 learning_curve(
-                    (_matrix(train, encoding, self.families), fold.train.target),
-                    (_matrix(valid, encoding, self.families), fold.valid.target),
+                    (encoded_matrix(train, encoding, self.families), fold.train.target),
+                    (encoded_matrix(valid, encoding, self.families), fold.valid.target),
                     context.kind,
                     context.metric,
                     context.settings.boost,
@@ -79,7 +83,7 @@ class Boosted(Member):
         settings = with_rounds(context.settings.boost, choice["rounds"])
         weight = recency_weight(examples.inputs.seeds.cutoff, settings.half_life)
         boost = fit_boost(
-            _matrix(features, encoding, self.families),
+            encoded_matrix(features, encoding, self.families),
             examples.target,
             context.kind,
             context.metric,
@@ -89,13 +93,13 @@ class Boosted(Member):
         )
         return FittedBoosted(boost, encoding, self.families)
 
-    def load(self, folder: Path, plan: FeaturePlan) -> FittedBoosted:
+    def load(self, folder: Path) -> FittedBoosted:
         """Read what `save` wrote."""
         facts = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))
         return FittedBoosted(FittedBoost.load(folder), Encoding.from_json(facts["encoding"]), tuple(facts["families"]))
 
 
-def _matrix(features: FeatureMatrix, encoding: Encoding, families: tuple[str, ...]) -> Matrix:
+def encoded_matrix(features: FeatureMatrix, encoding: Encoding, families: tuple[str, ...]) -> Matrix:
     """The encoded columns of `families`, of all where none is named."""
     encoded = encoding.transform(features)
     matrix = Matrix(encoded.values, encoded.names, tuple(bool(c) for c in encoded.categorical))

@@ -33,19 +33,22 @@ class Model:
 
     Attributes:
         task: the question, with its SQL.
-        plan: the frozen features.
         as_of: every label that was fitted on was mature then, microseconds UTC.
         fitted: the members by name.
-        choices: what the folds decided, the blend's weights among it.
+        choices: what the folds decided: the frozen features and the blend's weights among it.
         facts: counts and settings for reports: seed, rows, cutoffs, base rate, the data's fingerprint.
     """
 
     task: Task
-    plan: FeaturePlan
     as_of: int
     fitted: Mapping[str, FittedMember]
     choices: Choices
     facts: Mapping[str, Any]
+
+    @property
+    def plan(self) -> FeaturePlan:
+        """The frozen features."""
+        return self.choices.plan
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rdl.features import FeaturePlan
 from rdl.gnn import FittedGnn, fit_gnn
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.member import Choice, Context, FittedMember, FoldExamples, Member
@@ -56,7 +55,7 @@ class Graphed(Member):
         log.info("%s: training %d epochs on %d rows", self.name, choice["epochs"], len(examples.target))
         return FittedGraphed(self._train(examples, None, context, "fit", choice["epochs"], 1.0))
 
-    def load(self, folder: Path, plan: FeaturePlan) -> FittedGraphed:
+    def load(self, folder: Path) -> FittedGraphed:
         """Read what `save` wrote."""
         return FittedGraphed(FittedGnn.load(folder))
 

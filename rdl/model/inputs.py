@@ -49,6 +49,10 @@ class Examples:
         """Seeds and targets alone."""
         return Labels(self.inputs.seeds, self.target)
 
+    def only(self, plan: FeaturePlan) -> "Examples":
+        """The examples with the features of a plan that has fewer."""
+        return Examples(Prepared(self.inputs.seeds, self.inputs.features.only(plan), self.inputs.history), self.target)
+
     def rows(self, index: Int) -> "Examples":
         """The examples at `index`."""
         return Examples(self.inputs.rows(index), self.target[index])

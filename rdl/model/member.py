@@ -28,6 +28,10 @@ class FoldExamples:
     train: Examples
     valid: Examples
 
+    def only(self, plan: FeaturePlan) -> "FoldExamples":
+        """The fold with the features of a plan that has fewer."""
+        return FoldExamples(self.train.only(plan), self.valid.only(plan))
+
 
 @dataclass(frozen=True)
 class Context:
@@ -86,5 +90,5 @@ class Member(ABC):
         """Fit on all examples as chosen."""
 
     @abstractmethod
-    def load(self, folder: Path, plan: FeaturePlan) -> FittedMember:
+    def load(self, folder: Path) -> FittedMember:
         """Read what the fitted member saved."""

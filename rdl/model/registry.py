@@ -1,14 +1,14 @@
 """The members by name: one line each."""
 
 from rdl.errors import ModelFileError, nearest
-from rdl.model.boosted import Boosted
+from rdl.model.boosted import OWN, Boosted
 from rdl.model.graphed import Graphed
 from rdl.model.member import Member
 
 _MEMBERS: dict[str, Member] = {
     member.name: member
     for member in (
-        Boosted("entity", families=("static", "calendar")),
+        Boosted("entity", families=OWN),
         Boosted("features"),
         Graphed("sage"),
     )

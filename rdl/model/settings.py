@@ -1,11 +1,12 @@
 """What a fit is told, and what it chose."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rdl.boost import BoostSettings
 from rdl.errors import UsageError, nearest
+from rdl.features import FeaturePlan
 from rdl.gnn import GnnSettings
 
 GROUPS: Mapping[str, tuple[str, ...]] = {"boost": ("entity", "features"), "gnn": ("sage",)}
@@ -21,6 +22,7 @@ class FitSettings:
         budget_s: seconds of wall time that choosing and fitting may take; None for no limit.
         members: names of the members that enter the blend.
         folds: forward-chained blocks of time on which rounds, epochs and weights are chosen.
+        rows: training rows at most, copies included; more are sampled evenly.
         copies: staleness-matched copies of every training seed, where the regime asks for staleness.
         plan_depth: how many references features walk.
     """
@@ -29,6 +31,7 @@ class FitSettings:
     budget_s: float | None = None
     members: tuple[str, ...] = MEMBERS
     folds: int = 3
+    rows: int = 40_000
     copies: int = 3
     plan_depth: int = 2
     boost: BoostSettings = field(default_factory=BoostSettings)
@@ -40,16 +43,27 @@ class Choices:
     """What temporal folds decided; enough to refit at a later cutoff without choosing again.
 
     Attributes:
+        plan: the features that were kept.
         weights: the blend, by member.
         members: per member, its own choices (rounds, epochs).
         out_of_fold: per member and for the blend, the task's metric on out-of-fold rows.
         rows: how many out-of-fold rows there were.
     """
 
+    plan: FeaturePlan
     weights: Mapping[str, float]
     members: Mapping[str, Mapping[str, Any]]
     out_of_fold: Mapping[str, float]
     rows: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` reads back."""
+        return {**asdict(self), "plan": self.plan.to_json()}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Choices":
+        """The choices that `to_json` wrote."""
+        return Choices(**{**data, "plan": FeaturePlan.from_json(data["plan"])})
 
 
 def resolve_members(names: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from rdl.errors import ModelFileError
-from rdl.features import FeaturePlan
 from rdl.model.fitted import Model
 from rdl.model.registry import member
 from rdl.model.settings import Choices
@@ -30,7 +29,7 @@ def save_model(model: Model, folder: Path) -> None:
     aside.mkdir(parents=True)
     try:
         _write_json(aside / "model.json", _facts(model))
-        _write_json(aside / "plan.json", model.plan.to_json())
+        _write_json(aside / "choices.json", model.choices.to_json())
         (aside / "label.sql").write_text(model.task.label_sql, encoding="utf-8")
         if model.task.population_sql is not None:
             (aside / "population.sql").write_text(model.task.population_sql, encoding="utf-8")
@@ -56,9 +55,9 @@ def load_model(folder: Path) -> Model:
     verify(folder)
     try:
         facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        plan = FeaturePlan.from_json(json.loads((folder / "plan.json").read_text(encoding="utf-8")))
-        fitted = {name: member(name).load(folder / "members" / name, plan) for name in facts["members"]}
-        return Model(_task(facts["task"], folder), plan, facts["as_of"], fitted, Choices(**facts["choices"]), facts["facts"])
+        choices = Choices.from_json(json.loads((folder / "choices.json").read_text(encoding="utf-8")))
+        fitted = {name: member(name).load(folder / "members" / name) for name in facts["members"]}
+        return Model(_task(facts["task"], folder), facts["as_of"], fitted, choices, facts["facts"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"unreadable model: {error!r}", where=str(folder), fix="fit or fetch the model again") from error
 
@@ -96,7 +95,6 @@ def _facts(model: Model) -> dict[str, Any]:
         "task": {**task, "file": model.task.path.name},
         "as_of": model.as_of,
         "members": list(model.fitted),
-        "choices": asdict(model.choices),
         "facts": dict(model.facts),
     }
 

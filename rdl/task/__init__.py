@@ -11,6 +11,7 @@ from rdl.task.labels import (
     population_at,
     split_labels,
 )
+from rdl.task.sample import sample_labels
 from rdl.task.seeds import History, Labels, Seeds
 from rdl.task.task import Kind, Task
 
@@ -34,6 +35,7 @@ __all__ = [
     "past_labels",
     "phase",
     "population_at",
+    "sample_labels",
     "split_cutoffs",
     "split_labels",
 ]

@@ -1,0 +1,70 @@
+"""Fits that were made before: kept in the project's home, named by the hash of everything they depend on.
+
+The same rows, task, settings and code give the same bits, so a fit found under its name need not be made again: regimes share their
+first model, and a run that died goes on from the last fit that was whole.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rdl import __version__
+from rdl.database import Database
+from rdl.errors import ModelFileError
+from rdl.model.fitted import Model
+from rdl.model.settings import Choices, FitSettings
+from rdl.model.storage import load_model, save_model
+from rdl.task import Task
+
+log = logging.getLogger(__name__)
+
+
+def fit_key(database: Database, task: Task, as_of: int, settings: FitSettings, staleness: int, *more: str) -> str:
+    """Hash of what a fit depends on."""
+    asked = {k: v for k, v in asdict(task).items() if k != "path"}
+    depends: list[Any] = [code_version(), database.fingerprint, asked, as_of, asdict(settings), staleness, *more]
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def cached_choices(database: Database, key: str, make: Callable[[], Choices]) -> Choices:
+    """The choices kept under `key`, made first where there are none."""
+    path = database.project.home / "fits" / f"{key}.choices.json"
+    if path.is_file():
+        return Choices.from_json(json.loads(path.read_text(encoding="utf-8")))
+    choices = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    aside.write_text(json.dumps(choices.to_json()), encoding="utf-8")
+    aside.replace(path)
+    return choices
+
+
+def cached_model(database: Database, key: str, make: Callable[[], Model]) -> Model:
+    """The model kept under `key`, made first where there is none or where its files were altered."""
+    folder = database.project.home / "fits" / key
+    if folder.is_dir():
+        try:
+            return load_model(folder)
+        except ModelFileError as error:
+            log.warning("fits: %s is fitted again: %s", key, error.what)
+    model = make()
+    save_model(model, folder)
+    return model
+
+
+@cache
+def code_version() -> str:
+    """The version of rdl with a hash of its sources and SQL: changed code fits anew."""
+    package = Path(__file__).resolve().parent.parent
+    sql = package / "_sql" if (package / "_sql").is_dir() else package.parent / "sql"
+    digest = hashlib.sha256()
+    for folder in (package, sql):
+        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.sql")]):
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"

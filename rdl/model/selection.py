@@ -1,0 +1,42 @@
+"""Which of the planned features are worth computing.
+
+A short fit on the rows that are older than every fold's later rows; what it gains nothing from is dropped from the plan, and is
+then computed neither for training nor for scoring. The entity's own columns and the calendar always stay: a member reads them alone.
+"""
+
+import logging
+
+import numpy as np
+
+from rdl.boost import BoostSettings, recency_weight, select_columns
+from rdl.features import Encoding, FeaturePlan
+from rdl.model.boosted import OWN, encoded_matrix
+from rdl.model.inputs import Examples
+from rdl.task import Kind
+
+log = logging.getLogger(__name__)
+
+
+def select_features(
+    plan: FeaturePlan, earliest: Examples, kind: Kind, metric: str, settings: BoostSettings, seed: int
+) -> FeaturePlan:
+    """The plan with at most `settings.columns` features beside the entity's own.
+
+    Args:
+        plan: everything that was planned.
+        earliest: the training rows of the earliest fold.
+        kind: what the target is.
+        metric: what the task is judged by.
+        settings: of the short fit.
+        seed: of the short fit.
+    """
+    if kind is Kind.BINARY and len(np.unique(earliest.target)) < 2:
+        return plan
+    features = earliest.inputs.features
+    matrix = encoded_matrix(features, Encoding.fit(features), ())
+    weight = recency_weight(earliest.inputs.seeds.cutoff, settings.half_life)
+    kept = select_columns(matrix, earliest.target, kind, metric, settings, seed, weight)
+    names = {matrix.names[i] for i in kept} | {f.name for f in plan.features if f.family in OWN}
+    pruned = plan.only(names)
+    log.info("features: %d of %d kept", len(pruned.features), len(plan.features))
+    return pruned
