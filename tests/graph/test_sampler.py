@@ -177,6 +177,20 @@ def test__the_draw__fixed_seed__is_golden():
     assert orders_of(star(np.arange(1000), fanout=5, seed=1), 1000) == [[707, 383, 284, 673, 690]]
 
 
+def test__the_draw__of_other_nodes_and_edge_types__is_independent():
+    tables = {"cities": NodeTable.of([ALWAYS]), "customers": NodeTable.of([ALWAYS] * 2), "orders": NodeTable.of(range(1000))}
+    turn = np.arange(1000) % 2
+    references = {("customers", "city", "cities"): [0, 0], EDGE: turn, ("orders", "payer", "customers"): turn}
+    store = GraphStore.from_arrays(tables, references)
+    _, _, edges = told(Sampler(store, "cities", [-1, 5]).sample(at(1000)), 0)
+    draws = [
+        tuple(source // 2 for source, target in edges[2, ("orders", column, "customers")] if target == customer)
+        for column in ("customer", "payer")
+        for customer in (0, 1)
+    ]
+    assert len(set(draws)) == 4
+
+
 def test__the_same_entity__older_as_of__draws_from_the_older_prefix():
     sampler = star(np.arange(100), fanout=10)
     seeds = Seeds(np.zeros(2, np.int64), np.array([100, 100]), np.array([100, 50]))
