@@ -70,7 +70,7 @@ def test__home__may_lie_elsewhere(project_folder, tmp_path):
         (SHOP_TOML + '[tables.date]\nreference = "id"', "tables.date.reference", "references"),
         (SHOP_TOML + '[trackin]\nuri = "id"', "trackin", "tracking"),
         (SHOP_TOML + '[tracking]\nurl = "id"', "tracking.url", "uri"),
-        (SHOP_TOML + '[tables.items]\ndate = "id"', "tables.items.date", "known are"),
+        (SHOP_TOML + '[tables.items]\ndate = "id"', "tables.items.date", "time"),
     ],
 )
 def test__unknown_key__is_refused_with_the_nearest_known_one(project_folder, toml, key, hint):

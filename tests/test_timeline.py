@@ -71,8 +71,8 @@ def test__no_time__is_refused_with_the_text_and_a_fix(text):
 
 def test__sentinels__have_names_and_lie_outside_of_every_time():
     assert (format_time(ALWAYS), format_time(NEVER)) == ("always", "never")
-    assert ALWAYS < parse_time("0001-01-01")
-    assert NEVER > parse_time("9999-12-31")
+    assert parse_time("0001-01-01") > ALWAYS
+    assert parse_time("9999-12-31") < NEVER
 
 
 def test__time_beyond_python__is_still_written():

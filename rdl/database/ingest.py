@@ -20,14 +20,14 @@ from rdl.database.keys import as_key
 from rdl.database.sandbox import check_select, statements
 from rdl.database.schema import Column, Reference, Schema, Semantic, Table
 from rdl.database.semantics import TextProfile, from_type, from_values
-from rdl.database.sources import Source, content_hash, csv_select, scan
+from rdl.database.sources import Source, content_hash, csv_read, scan
 from rdl.errors import ProjectError, SchemaError, SqlError, nearest
 from rdl.project import Project, TableSettings
 from rdl.timeline import ALWAYS, NEVER, parse_duration
 
 log = logging.getLogger(__name__)
 
-FORMAT = "2"
+FORMAT = "3"
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ class TableReport:
         null_times: rows without an event time: never visible.
         dangling: per reference column, values that name no parent row: treated as null.
         unread: columns of a type that no feature can read.
+        padded: lines of the CSV file that were shorter than its line of names: what is missing is null.
     """
 
     rows: int
     null_times: int
     dangling: Mapping[str, int]
     unread: tuple[str, ...]
+    padded: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def ingest(project: Project) -> Ingested:
                 left.unlink(missing_ok=True)
     facts = json.loads(meta.read_text(encoding="utf-8"))
     reports = {
-        name: TableReport(r["rows"], r["null_times"], r["dangling"], tuple(r["unread"])) for name, r in facts["report"].items()
+        name: TableReport(r["rows"], r["null_times"], r["dangling"], tuple(r["unread"]), r["padded"])
+        for name, r in facts["report"].items()
     }
     return Ingested(path, Schema.from_json(facts["schema"]), fingerprint, reports)
 
@@ -130,6 +133,7 @@ class _Ingest:
 
     def __init__(self, project: Project, source: Source, staging: Mapping[str, str], path: Path) -> None:
         self._project, self._source, self._staging, self._path = project, source, staging, path
+        self._padded: dict[str, int] = {}
 
     def run(self) -> tuple[Schema, dict[str, TableReport]]:
         database = self._project.database
@@ -161,7 +165,7 @@ class _Ingest:
     def _selects(self) -> dict[str, str]:
         """One SELECT for every table: the staging file's where there is one, the raw rows elsewhere."""
         for name, found in self._source.tables.items():
-            select = self._csv(found) if isinstance(found, Path) else found
+            select = self._csv(name, found) if isinstance(found, Path) else found
             self._run(f"CREATE VIEW raw.{quote(name)} AS {select}")
         selects = {name: f"SELECT * FROM raw.{quote(name)}" for name in self._source.tables}
         if self._staging:
@@ -177,13 +181,17 @@ class _Ingest:
         self._wall_in()
         return {**selects, **self._staging}
 
-    def _csv(self, file: Path) -> str:
+    def _csv(self, name: str, file: Path) -> str:
         try:
-            return csv_select(self._con, file)
+            found = csv_read(self._con, file)
         except duckdb.Error as error:
             raise SchemaError(
                 f"not readable as CSV: {error}", where=str(file), fix="give it a line of column names, and one line a row"
             ) from error
+        if found.padded:
+            log.warning("database: %d short lines of %s are padded with nulls", found.padded, file.name)
+        self._padded[name] = found.padded
+        return found.select
 
     def _wall_in(self) -> None:
         """From here on no SELECT reads or writes another file than the source's."""
@@ -223,7 +231,7 @@ class _Ingest:
         except SqlError as error:
             if name in self._staging:
                 raise SchemaError(
-                    f"the staging SELECT fails: {error}", where=f"staging file {name}.sql", fix="mend the SQL"
+                    f"the staging SELECT fails: {error.what}", where=f"staging file {name}.sql", fix="mend the SQL"
                 ) from error
             raise
         types = {row[0]: row[1] for row in rows}
@@ -347,7 +355,7 @@ class _Ingest:
             tuple(settings.hide),
         )
         unread = tuple(c.name for c in described if c.semantic is Semantic.IDENTIFIER and c.name not in table.key)
-        return table, TableReport(rows, null_times, {c: n for c, n in dangling.items() if n}, unread)
+        return table, TableReport(rows, null_times, {c: n for c, n in dangling.items() if n}, unread, self._padded.get(name, 0))
 
     def _assert_order(self, name: str) -> None:
         bad = self._run(

@@ -64,7 +64,15 @@ def _parse(sql: str, where: str) -> list[duckdb.Statement]:
 
 
 def _bare(sql: str) -> str:
-    return sql.strip().rstrip(";").strip()
+    """One statement's text without its semicolon, and without the comments behind it."""
+    for end in (i for i, character in enumerate(sql) if character == ";"):
+        try:
+            whole = len(duckdb.extract_statements(sql[:end])) == 1 and not duckdb.extract_statements(sql[end:])
+        except duckdb.Error:  # that one stands in a string or a comment
+            continue
+        if whole:
+            return sql[:end].strip()
+    return sql.strip()
 
 
 def memory_bytes(text: str) -> int | None:

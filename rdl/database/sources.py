@@ -3,7 +3,9 @@
 A source becomes a set of named SELECTs over the raw data, and a fingerprint of its contents.
 """
 
+import csv
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from rdl.database.engine import literal, quote
 from rdl.errors import ProjectError
 
 _SUFFIXES = (".parquet", ".csv")
-_NULLS = r"nullstr = ['', '\N']"
+_DIALECT = r"""quote = '"', escape = '"', comment = '', nullstr = ['', '\N']"""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Source:
     """Raw tables ready to be read.
 
     Attributes:
-        tables: SELECT text by table name, or the CSV file, which `csv_select` looks into when it is read.
+        tables: SELECT text by table name, or the CSV file, which `csv_read` looks into when it is read.
         files: the files behind them, for the fingerprint.
         attach: a DuckDB file to attach as `source` first, if any.
     """
@@ -94,30 +96,54 @@ def _duckdb_file(path: Path, settings_file: Path) -> Source:
     return Source(tables, (path, log) if log.is_file() else (path,), attach=path)
 
 
-def csv_select(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
-    """The SELECT of a CSV file with every column's type stated.
+@dataclass(frozen=True)
+class CsvRead:
+    """How a CSV file is read: its SELECT with every column's type stated, and how many short lines it pads with nulls."""
 
-    Every value is looked at before a type is decided, once: a sample would let the order of the rows decide it.
+    select: str
+    padded: int
+
+
+def csv_read(connection: duckdb.DuckDBPyConnection, file: Path) -> CsvRead:
+    """Look into a CSV file.
+
+    The line of names decides what divides the columns, and every value is looked at before a type is decided, once: a sample would
+    let the order of the rows decide either. Lines that hold fewer values than there are names are padded with nulls, and counted.
 
     Raises:
-        duckdb.Error: the file is no CSV, or empty.
+        duckdb.Error: the file is no CSV, empty, or holds a line with more values than there are names.
     """
-    path = literal(str(file))
-    found = connection.sql(
-        f"SELECT Delimiter, Quote, Escape, Comment, SkipRows, DateFormat, TimestampFormat, Columns "
-        f"FROM sniff_csv({path}, header = true, {_NULLS}, sample_size = -1)"
-    ).fetchall()
-    *marks, skip, date, timestamp, columns = found[0]
-    delimiter, quotation, escape, comment = ("" if mark == "(empty)" else mark for mark in marks)
-    types = ", ".join(f"{literal(c['name'])}: {literal(c['type'])}" for c in columns)
-    formats = "".join(
-        f", {name} = {literal(value)}" for name, value in (("dateformat", date), ("timestampformat", timestamp)) if value
-    )
-    return (
-        f"SELECT * FROM read_csv({path}, auto_detect = false, header = true, {_NULLS}, skip = {skip}, "
-        f"delim = {literal(delimiter)}, "
-        f"quote = {literal(quotation)}, escape = {literal(escape)}, comment = {literal(comment)}, columns = {{{types}}}{formats})"
-    )
+    delimiter = _delimiter(file)
+    common = f"{literal(str(file))}, header = true, skip = 0, delim = {literal(delimiter)}, {_DIALECT}"
+    padded = 0
+    try:
+        columns, formats = _sniff(connection, common)
+    except duckdb.Error:
+        common += ", null_padding = true, parallel = false"
+        columns, formats = _sniff(connection, common)
+        padded = _short_lines(file, delimiter, len(columns))
+    types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns)
+    return CsvRead(f"SELECT * FROM read_csv({common}, auto_detect = false, columns = {{{types}}}{formats})", padded)
+
+
+def _sniff(connection: duckdb.DuckDBPyConnection, options: str) -> tuple[list[tuple[str, str]], str]:
+    """Names and types of a CSV file's columns, and the options that name its formats of dates and times."""
+    found = connection.sql(f"SELECT DateFormat, TimestampFormat, Columns FROM sniff_csv({options}, sample_size = -1)").fetchall()
+    *formats, columns = found[0]
+    named = zip(("dateformat", "timestampformat"), formats, strict=True)
+    return [(c["name"], c["type"]) for c in columns], "".join(f", {name} = {literal(value)}" for name, value in named if value)
+
+
+def _delimiter(file: Path) -> str:
+    """What divides the names in the first line: the most frequent of the usual four, a comma where there is none."""
+    with file.open(encoding="utf-8-sig", errors="replace") as stream:
+        names = re.sub(r'"(?:[^"]|"")*"', "", stream.readline())
+    return max(",;\t|", key=names.count)
+
+
+def _short_lines(file: Path, delimiter: str, width: int) -> int:
+    with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        return sum(0 < len(line) < width for line in csv.reader(stream, delimiter=delimiter))
 
 
 def content_hash(files: tuple[Path, ...], *texts: str) -> str:
