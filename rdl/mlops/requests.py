@@ -117,16 +117,16 @@ def _cutoffs(database: Database, task: Task, request: "pd.DataFrame") -> "NDArra
     """The moments [n] asked about: the end of the data where the request names none."""
     if AS_OF not in request.columns:
         return np.full(len(request), newest(database), dtype=np.int64)
-    read: dict[object, int] = {}
-    for value in request[AS_OF].tolist():
-        if value not in read:
-            read[value] = _cutoff(database, task, value)
-    return np.array([read[value] for value in request[AS_OF].tolist()], dtype=np.int64)
+    given = [None if _blank(value) else value for value in request[AS_OF].tolist()]
+    read = {value: newest(database) if value is None else _cutoff(database, task, value) for value in set(given)}
+    return np.array([read[value] for value in given], dtype=np.int64)
+
+
+def _blank(value: object) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _cutoff(database: Database, task: Task, value: object) -> int:
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-        return newest(database)
     if not isinstance(value, str):
         raise TimeError(f"as_of {value!r} is {type(value).__name__}, not text", fix="write it as 2025-08-01 or 2025-08-01T06:00:00")
     return check_as_of(database, task, parse_time(value))

@@ -208,13 +208,12 @@ def _log_files(
     client: "MlflowClient", run_id: str, folder: Path, model: "Model", evaluations: "Sequence[Evaluation]", report: Path | None
 ) -> None:
     folder.mkdir()
-    facts = {"choices": asdict(model.choices), "facts": dict(model.facts), "importance": model.importance()}
-    (folder / "model.json").write_text(json.dumps(facts, indent=1, default=str), encoding="utf-8")
+    facts = {"out_of_fold": model.choices.out_of_fold, "chosen": model.choices.members, "facts": dict(model.facts)}
+    facts["importance"] = dict(list(model.importance().items())[:100])
+    (folder / "model.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
     for evaluation in evaluations:
-        text = evaluation.to_json()
-        (folder / f"{evaluation.regime}.json").write_text(
-            text if isinstance(text, str) else json.dumps(text, indent=1), encoding="utf-8"
-        )
+        evaluation.write(folder / f"{evaluation.regime}.json")
+        evaluation.write_predictions(folder / f"{evaluation.regime}.parquet")
         (folder / f"{evaluation.regime}.svg").write_text(_figure(evaluation), encoding="utf-8")
     client.log_artifacts(run_id, str(folder))
     if report is not None:
@@ -222,18 +221,10 @@ def _log_files(
 
 
 def _figure(evaluation: "Evaluation") -> str:
-    """The task's metric of the blend and every member at each cutoff."""
-    from rdl.evaluate.metrics import score
-
-    task, frame = evaluation.task, evaluation.predictions
-    groups = frame.sort("cutoff").partition_by("cutoff", as_dict=True, maintain_order=True)
-    members = {BLEND: "prediction", **{m: m for m in evaluation.metrics if m != BLEND and m in frame.columns}}
-    scale = float(frame["target"].std() or 1.0)
-    lines = {
-        name: [score(task.kind, g["target"].to_numpy(), g[column].to_numpy(), scale)[task.metric] for g in groups.values()]
-        for name, column in members.items()
-    }
-    return metric_by_cutoff(f"{task.name}, {evaluation.regime}: {task.metric}", [str(key[0])[:10] for key in groups], lines)
+    """The blend's metric at each cutoff."""
+    title = f"{evaluation.task}, {evaluation.regime}: {evaluation.metric}"
+    rows = evaluation.by_cutoff
+    return metric_by_cutoff(title, [row.cutoff[:10] for row in rows], {BLEND: [row.metric for row in rows]})
 
 
 def _log_model(

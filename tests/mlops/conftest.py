@@ -7,9 +7,15 @@ import pytest
 
 from rdl.database import open_database
 from rdl.mlops import log_run, promote, register
+from rdl.model import fit_model
 from rdl.project import open_project
 from rdl.task import find_task
-from tests.mlops.shop import SMALL, fit_small, write_shop
+from tests.mlops.shop import SMALL, write_shop
+
+
+def pytest_configure(config):
+    """Let MLflow 3.17 be imported: it warns about the type hints of its own classes then."""
+    config.addinivalue_line("filterwarnings", "ignore:.*Any type hint is inferred:UserWarning")
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +42,7 @@ def task(database):
 
 @pytest.fixture(scope="session")
 def model(database, task):
-    return fit_small(database, task, database.span[1] + 1)
+    return fit_model(database, task, database.span[1] + 1, SMALL)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
-"""A shop of sixty customers, and models of it that fit in a second."""
+"""A shop of sixty customers, and settings with which a model of it fits in seconds."""
 
-import dataclasses
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -8,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rdl.boost import BoostSettings
-from rdl.model import Choices, FitSettings, fit_model
+from rdl.model import FitSettings
 
 SETTINGS = """\
 name = "corner-shop"
@@ -72,10 +71,4 @@ def write_shop(folder):
     pq.write_table(pa.table({"order_id": list(range(len(orders))), **columns}), folder / "data" / "orders.parquet")
 
 
-SMALL = FitSettings(members=("features",), plan_depth=1, boost=BoostSettings(rounds=8, seeds=1, threads=1))
-CHOSEN = Choices({"features": 1.0}, {"features": {"rounds": 8}}, {"features": 0.6, "blend": 0.6}, 10)
-
-
-def fit_small(database, task, as_of, seed=0):
-    """Eight trees on the features, nothing left to choose."""
-    return fit_model(database, task, as_of, dataclasses.replace(SMALL, seed=seed), choices=CHOSEN)
+SMALL = FitSettings(members=("features",), plan_depth=1, folds=1, boost=BoostSettings(rounds=8, seeds=1, threads=1))

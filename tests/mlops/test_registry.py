@@ -38,7 +38,9 @@ def test__load_champion__predicts_as_the_fitted_model(project, champion, databas
 
     seeds = population_at(database, task, np.array([database.span[1]]))
     loaded = load_champion(project, "churn")
-    assert (loaded.predict(database, seeds).prediction == model.predict(database, Seeds.at(seeds.entity, seeds.cutoff)).prediction).all()
+    assert (
+        loaded.predict(database, seeds).prediction == model.predict(database, Seeds.at(seeds.entity, seeds.cutoff)).prediction
+    ).all()
 
 
 def test__load_champion__file_altered__is_refused(project, champion, tmp_path):

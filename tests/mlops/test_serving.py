@@ -16,7 +16,13 @@ from rdl.errors import UsageError
 from rdl.mlops import score, serve
 from rdl.timeline import format_time
 
-START = "import sys; from rdl.mlops import serve; from rdl.project import open_project; serve(open_project(sys.argv[1]), 'churn', port=int(sys.argv[2]))"
+START = """
+import sys
+from rdl.mlops import serve
+from rdl.project import open_project
+
+serve(open_project(sys.argv[1]), "churn", port=int(sys.argv[2]))
+"""
 PATIENCE_S = 120
 
 

@@ -1,13 +1,13 @@
 """What a run of MLflow holds."""
 
-import dataclasses
 import json
 import xml.etree.ElementTree as ET
 
-import polars as pl
+import pyarrow as pa
 import pytest
 
 from rdl.errors import UsageError
+from rdl.evaluate import AtCutoff, Evaluation, Regime
 from rdl.mlops import log_run
 from rdl.mlops.figure import metric_by_cutoff
 from rdl.mlops.store import find_store
@@ -15,27 +15,30 @@ from rdl.mlops.tracking import flatten_metrics
 from tests.mlops.shop import SMALL
 
 
-@dataclasses.dataclass(frozen=True)
-class Backtest:
-    """The part of an evaluation that a run reads."""
-
-    task: object
-    regime: str
-    metrics: dict
-    predictions: pl.DataFrame
-
-    def to_json(self):
-        return {"regime": self.regime, "metrics": self.metrics}
-
-
 @pytest.fixture
-def backtest(task):
-    from datetime import datetime
-
-    cutoff = [datetime(2025, 10, 1)] * 4 + [datetime(2025, 10, 31)] * 4
-    frame = pl.DataFrame({"cutoff": cutoff, "target": [0.0, 1, 0, 1] * 2, "prediction": [0.1, 0.9, 0.2, 0.8] * 2, "features": [0.5] * 8})
+def evaluation():
+    """A backtest of eight rows at two cutoffs."""
+    cutoffs = (AtCutoff("2025-10-01", 4, 0.5, 0.5, 1.0), AtCutoff("2025-10-31", 4, 0.5, 0.5, float("nan")))
     metrics = {"blend": {"roc_auc": 1.0, "log_loss": float("nan")}, "features": {"roc_auc": 0.5}}
-    return Backtest(task, "fresh", metrics, frame)
+    return Evaluation(
+        task="churn",
+        kind="binary",
+        metric="roc_auc",
+        regime=Regime.FRESH,
+        seed=0,
+        rows=8,
+        cutoffs=2,
+        metrics=metrics,
+        weights={"features": 1.0},
+        chosen={},
+        out_of_fold={},
+        by_cutoff=cutoffs,
+        fits=("2025-10-01",),
+        importance={},
+        facts={},
+        seconds=1.0,
+        predictions=pa.table({"customer_id": [1], "cutoff": [0], "prediction": [0.5]}),
+    )
 
 
 def test__log_run__parameters_and_inputs__say_what_was_fitted_on_what(project, run, database, model):
@@ -49,17 +52,17 @@ def test__log_run__parameters_and_inputs__say_what_was_fitted_on_what(project, r
     assert found.outputs.model_outputs[0].model_id == run.model_id
 
 
-def test__log_run__evaluations_and_report__are_kept(copy, database, task, model, backtest, tmp_path):
+def test__log_run__evaluations_and_report__are_kept(copy, database, task, model, evaluation, tmp_path):
     page = tmp_path / "report.html"
     page.write_text("<p>fine</p>")
-    run = log_run(copy, database, task, model, [backtest], settings=SMALL, report=page)
+    run = log_run(copy, database, task, model, [evaluation], settings=SMALL, report=page)
     client = find_store(copy).client()
     metrics = client.get_run(run.run_id).data.metrics
     assert metrics["fresh.blend.roc_auc"] == 1.0
     assert metrics["fresh.features.roc_auc"] == 0.5
     assert "fresh.blend.log_loss" not in metrics
     names = {a.path for a in client.list_artifacts(run.run_id)}
-    assert {"fresh.json", "fresh.svg", "model.json", "report"} <= names
+    assert {"fresh.json", "fresh.parquet", "fresh.svg", "model.json", "report"} <= names
 
 
 def test__log_run__packaging_fails__leaves_a_failed_run_and_no_ready_model(copy, database, task, model, monkeypatch):
@@ -78,13 +81,13 @@ def test__log_run__packaging_fails__leaves_a_failed_run_and_no_ready_model(copy,
     assert client.search_logged_models([experiment], max_results=1)[0].status.value == "FAILED"
 
 
-def test__log_run__one_regime_twice__is_refused(copy, database, task, model, backtest):
+def test__log_run__one_regime_twice__is_refused(copy, database, task, model, evaluation):
     with pytest.raises(UsageError, match="several evaluations of one regime"):
-        log_run(copy, database, task, model, [backtest, backtest])
+        log_run(copy, database, task, model, [evaluation, evaluation])
 
 
-def test__flatten_metrics__undefined__is_left_out(backtest):
-    assert flatten_metrics([backtest]) == {"fresh.blend.roc_auc": 1.0, "fresh.features.roc_auc": 0.5}
+def test__flatten_metrics__undefined__is_left_out(evaluation):
+    assert flatten_metrics([evaluation]) == {"fresh.blend.roc_auc": 1.0, "fresh.features.roc_auc": 0.5}
 
 
 def test__metric_by_cutoff__any_lines__is_well_formed():
