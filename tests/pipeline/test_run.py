@@ -11,7 +11,7 @@ from rdl.timeline import parse_time
 from tests.pipeline.workshop import PIPELINE, STEPS, contents, files, halted, open_small, write_pipeline
 
 MAKING = PIPELINE.replace('["count"', '["make", "count"')
-UNITS = ["make", "count/churn", "count/other", "double/churn", "sum"]
+UNITS = ["make", "count/churn", "count/other", "double/churn", "double/other", "sum"]
 
 
 def statuses(result):
@@ -157,26 +157,22 @@ def expected(tmp_path_factory):
     return contents(pipeline.home)
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", ["make", "count/churn", "count/other", "double/churn", "sum"])
 def test__run_pipeline__killed_in_a_step__resumes_to_the_same_result(tmp_path, unit, expected):
     pipeline = open_small(tmp_path, MAKING)
     with halted(tmp_path, unit) as process:
         with pytest.raises(LockedError):
             run_pipeline(pipeline)
         process.send_signal(signal.SIGKILL)
-    assert not any("half" in name for name in contents(pipeline.home)) or unit not in {"make", "count/churn"}
+    if unit in {"make", "count/churn"}:  # what was half written is nowhere to be seen
+        assert not contents(pipeline.home)
     finished = files(pipeline.home)
     result = run_pipeline(pipeline, resume=True)
     assert contents(pipeline.home) == expected
     assert finished.items() <= files(pipeline.home).items()
-    assert {s for u, s in statuses(result).items() if UNITS_ORDER.index(u) < UNITS_ORDER.index(unit)} <= {"skipped"}
-    assert statuses(result)[unit] == "done"
-    statuses_by_run = [run.status for run in Ledger.of(pipeline.home).runs()]
-    assert statuses_by_run == [Status.DONE, Status.DIED]
+    assert done(result) == UNITS[UNITS.index(unit) :]
+    assert [run.status for run in Ledger.of(pipeline.home).runs()] == [Status.DONE, Status.DIED]
     assert not list((pipeline.home / "aside").iterdir())
-
-
-UNITS_ORDER = ["make", "count/churn", "count/other", "double/churn", "double/other", "sum"]
 
 
 def test__run_pipeline__terminated__ends_cleanly_and_frees_the_lock(tmp_path, expected):

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from rdl.pipeline.step import Step
-from rdl.pipeline.steps import check, demo, evaluate, promote, register, score, train
+from rdl.pipeline.steps import check, demo, evaluate, promote, register, report, score, train
 
 STEPS: Mapping[str, Step] = MappingProxyType(
-    {step.name: step for step in (demo.STEP, check.STEP, train.STEP, evaluate.STEP, register.STEP, promote.STEP, score.STEP)}
+    {
+        step.name: step
+        for step in (demo.STEP, check.STEP, train.STEP, evaluate.STEP, register.STEP, promote.STEP, score.STEP, report.STEP)
+    }
 )

@@ -1,17 +1,18 @@
 """Backtest a task's settings, one unit of work a regime, so that a killed run repeats only the regime it was in."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from rdl.pipeline.step import Context, Outcome, Settings, Step
+from rdl.pipeline.step import Context, Outcome, Settings, Step, Unit
 from rdl.pipeline.steps.fit import FitSection, fit_settings
 
 if TYPE_CHECKING:
     from rdl.evaluate import Evaluation
     from rdl.pipeline.file import Pipeline
+
+JSON, PREDICTIONS = "evaluation.json", "predictions.parquet"
 
 
 class EvaluateSection(Settings):
@@ -26,19 +27,22 @@ def evaluate(context: Context) -> Outcome:
     from rdl.evaluate import evaluate as backtest
 
     source = context.source
-    task = source.task(context.unit.task)
-    found = backtest(source.database, task, Regime(context.unit.part), fit_settings(context))
-    (context.aside / "evaluation.json").write_text(json.dumps(found.to_json(), indent=1), encoding="utf-8")
-    found.write_predictions(context.aside / "predictions.parquet")
-    return Outcome(len(found.predictions), {"blend": dict(found.metrics["blend"])})
+    found = backtest(source.database, source.task(context.unit.task), Regime(context.unit.part), fit_settings(context))
+    found.write(context.aside / JSON)
+    found.write_predictions(context.aside / PREDICTIONS)
+    return Outcome(found.rows, {"metric": found.metric, "blend": found.headline, "best_member": found.best_member})
 
 
 def read_evaluations(context: Context) -> "tuple[Evaluation, ...]":
     """What the pipeline's evaluate step found for the context's task."""
     from rdl.evaluate import read_evaluation
 
-    folders = [context.home / "evaluations" / done.unit.task / done.unit.part / done.key for done in context.before("evaluate")]
-    return tuple(read_evaluation(folder / "evaluation.json", folder / "predictions.parquet") for folder in folders)
+    folders = [_folder(context, done.unit, done.key) for done in context.before("evaluate")]
+    return tuple(read_evaluation(folder / JSON, folder / PREDICTIONS) for folder in folders)
+
+
+def _folder(context: Context, unit: Unit, key: str) -> Path:
+    return context.home / "evaluations" / unit.task / unit.part / key
 
 
 def _regimes(pipeline: "Pipeline") -> tuple[str, ...]:
@@ -48,7 +52,7 @@ def _regimes(pipeline: "Pipeline") -> tuple[str, ...]:
 
 
 def _place(context: Context) -> Path:
-    return context.home / "evaluations" / context.unit.task / context.unit.part / context.key
+    return _folder(context, context.unit, context.key)
 
 
 STEP = Step(
