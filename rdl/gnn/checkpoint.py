@@ -61,7 +61,7 @@ def read_checkpoint(path: Path, run: str) -> tuple[Progress, dict[str, dict[str,
             if progress.run != run:
                 return None
             groups: dict[str, dict[str, Tensor]] = {}
-            for key in file.keys():
+            for key in list(file.keys()):
                 group, name = key.split("/", 1)
                 groups.setdefault(group, {})[name] = file.get_tensor(key)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

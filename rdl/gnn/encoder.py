@@ -5,11 +5,15 @@ of its timestamps) is added per node, and scales the row's vector, so that a sum
 Values never seen in training hit an untrained, zero embedding and add nothing. Non-finite numbers count as null.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import HeteroData
+from torch_geometric.data.storage import NodeStorage
 
+from rdl.gnn.naming import module_key
 from rdl.gnn.statistics import KNOTS, Statistics, TableStatistics
 from rdl.timeline import DAY, NEVER
 
@@ -17,7 +21,7 @@ FAR = 4.0
 """Standardised numbers are clipped to [-FAR, FAR]."""
 
 CALENDAR = 4
-"""Numbers of `calendar`."""
+"""Waves of `calendar`."""
 
 _YEAR, _WEEK = 365.2425, 7.0
 
@@ -30,26 +34,31 @@ class GraphEncoder(nn.Module):
 
     def __init__(self, statistics: Statistics, entity_table: str, channels: int, buckets: int, dropout: float) -> None:
         super().__init__()
-        self.entity_table, self.buckets = entity_table, buckets
+        self.entity_table, self.buckets, self.names = entity_table, buckets, tuple(statistics)
         self.embedding = nn.EmbeddingBag(buckets + 1, channels, mode="sum", padding_idx=0)
         nn.init.zeros_(self.embedding.weight)
         self.unknown_root = nn.Parameter(torch.zeros(channels))
-        self.tables = nn.ModuleDict({name: TableEncoder(stats, channels, dropout) for name, stats in statistics.items()})
+        self.tables = nn.ModuleDict(
+            {module_key(name): TableEncoder(stats, channels, dropout) for name, stats in statistics.items()}
+        )
 
     def forward(self, batch: HeteroData) -> dict[str, Tensor]:
+        """float32[n, channels] by table."""
         encoded = {}
-        for name, encoder in self.tables.items():
+        for name in self.names:
+            encoder = cast("TableEncoder", self.tables[module_key(name)])
             nodes = batch[name]
             if len(nodes.n_id) == 0:
                 encoded[name] = self.unknown_root.new_zeros(0, len(self.unknown_root))
                 continue
             first, inverse = unique_rows(self._row_ids(batch, name))
+            cutoff = batch[self.entity_table].cutoff[nodes.batch]
             words = self._words(nodes.x_cat[first], nodes.x_text[first])
-            row = encoder.rows(nodes.x_num[first], words)  # [unique, channels]
+            moments = row_moments(nodes, first, cutoff)
+            row = encoder.rows(nodes.x_num[first], words, moments)  # [unique, channels]
             if len(first) < len(inverse):
                 row = functional.embedding(inverse, row)  # [n, channels]; its backward is deterministic
-            cutoff = batch[self.entity_table].cutoff[nodes.batch]
-            encoded[name] = encoder.at_cutoff(row, nodes.x_ts, nodes.age, nodes.age_known, cutoff)
+            encoded[name] = encoder.at_cutoff(row, nodes.x_ts, nodes.age, cutoff)
         return self._mask_roots(encoded, batch[self.entity_table].root_visible)
 
     def _row_ids(self, batch: HeteroData, name: str) -> Tensor:
@@ -63,7 +72,7 @@ class GraphEncoder(nn.Module):
     def _words(self, category: Tensor, text: Tensor) -> Tensor:
         hashes = torch.cat([category, text.flatten(1)], dim=1)  # [unique, tokens]
         if hashes.shape[1] == 0:
-            return hashes.new_empty(len(hashes), 0)
+            return self.unknown_root.new_zeros(len(hashes), len(self.unknown_root))
         index = torch.where(hashes == 0, 0, 1 + hashes % self.buckets)
         return self.embedding(index)  # [unique, channels]
 
@@ -95,47 +104,50 @@ class TableEncoder(nn.Module):
         ):
             self.register_buffer(name, torch.from_numpy(value.copy()), persistent=False)
         columns, moments = len(statistics.numeric), len(statistics.moment)
-        self.number = nn.Linear(columns * (KNOTS + 1), channels)
-        self.mix = nn.Sequential(
-            nn.LayerNorm(channels), nn.ReLU(), nn.Dropout(dropout), nn.Linear(channels, channels)
-        )
-        self.norm = nn.LayerNorm(channels)
-        timed = KNOTS + CALENDAR if len(statistics.age) else 0
-        seen = timed + moments * (2 + CALENDAR)
+        dated = moments + (1 if len(statistics.age) else 0)
+        inputs = columns * (KNOTS + 1) + dated * (CALENDAR + 1)
+        self.number = nn.Linear(inputs, channels) if inputs else None
+        self.mix = nn.Sequential(nn.LayerNorm(channels), nn.ReLU(), nn.Linear(channels, channels))
+        self.finish = nn.Sequential(nn.LayerNorm(channels), nn.Dropout(dropout))
+        seen = (KNOTS - 1 if len(statistics.age) else 0) + moments * 2
         self.timing = nn.Linear(seen, 2 * channels) if seen else None
 
-    def rows(self, numbers: Tensor, words: Tensor) -> Tensor:
-        """Encode rows' own columns: numbers [u, k] with NaN, words [u, channels] or [u, 0]. Returns [u, channels]."""
-        known = torch.isfinite(numbers)
-        scaled = ((torch.where(known, numbers, self.mean) - self.mean) / self.spread).clamp(-FAR, FAR)
-        corners = piecewise(scaled, self.knots) * known[:, :, None]  # [u, k, KNOTS - 1]
-        parts = torch.cat([scaled[:, :, None], (~known)[:, :, None].float(), corners], dim=2)  # [u, k, KNOTS + 1]
-        row = self.number(parts.flatten(1))
-        if words.shape[1]:
-            row = row + words
-        return row + self.mix(row)
+    def rows(self, numbers: Tensor, words: Tensor, moments: Tensor) -> Tensor:
+        """Encode rows' own columns.
 
-    def at_cutoff(self, row: Tensor, timestamps: Tensor, age: Tensor, age_known: Tensor, cutoff: Tensor) -> Tensor:
-        """Add what depends on the cutoff [n] to encoded rows [n, channels]: ages in days, timestamps in microseconds."""
-        row = self.norm(row)
+        Takes numbers [u, k] with NaN, embedded words [u, channels], and times [u, dates] in days since 1970 with NaN (float64).
+        Returns [u, channels].
+        """
+        row = words
+        if self.number is not None:
+            known = torch.isfinite(numbers)
+            scaled = ((torch.where(known, numbers, self.mean) - self.mean) / self.spread).clamp(-FAR, FAR)
+            corners = piecewise(scaled, self.knots) * known[:, :, None]  # [u, k, KNOTS - 1]
+            parts = torch.cat([scaled[:, :, None], (~known)[:, :, None].float(), corners], dim=2)  # [u, k, KNOTS + 1]
+            dates = [calendar(m) for m in moments[:, moments.shape[1] - self._dated() :].T]
+            row = row + self.number(torch.cat([parts.flatten(1), *dates], dim=1))
+        finished: Tensor = self.finish(row + self.mix(row))
+        return finished
+
+    def at_cutoff(self, row: Tensor, timestamps: Tensor, age: Tensor, cutoff: Tensor) -> Tensor:
+        """Scale and shift rows [n, channels] by their age [n] in days and that of their timestamps [n, m] at the cutoff [n]."""
         if self.timing is None:
             return row
         parts = []
         if len(self.age_knots):
-            known = age_known[:, None].float()
-            days = torch.where(age_known, age, 0.0)
-            moment = torch.where(age_known, cutoff.double() / DAY - days.double(), 0.0)
-            corners = piecewise(log_days(days)[:, None], self.age_knots[None])[:, 0]  # [n, KNOTS - 1]
-            parts += [corners * known, known, calendar(moment) * known]
+            days = log_days(torch.nan_to_num(age))[:, None]
+            parts.append(piecewise(days, self.age_knots[None])[:, 0])  # [n, KNOTS - 1]
         for place in range(timestamps.shape[1]):
-            column = timestamps[:, place]
-            given = (column != NEVER)[:, None].float()
-            moment = torch.where(column != NEVER, column, cutoff).double() / DAY
-            days = log_days((cutoff.double() / DAY - moment).float())
-            scaled = ((days - self.moment[place, 0]) / self.moment[place, 1]).clamp(-FAR, FAR)
-            parts += [scaled[:, None] * given, given, calendar(moment) * given]
+            given = timestamps[:, place] != NEVER
+            since = torch.where(given, cutoff - timestamps[:, place], 0).double() / DAY
+            scaled = ((log_days(since.float()) - self.moment[place, 0]) / self.moment[place, 1]).clamp(-FAR, FAR)
+            parts.append(torch.stack([scaled * given, given.float()], dim=1))
         scale, shift = self.timing(torch.cat(parts, dim=1)).chunk(2, dim=1)  # [n, channels] each
-        return row * (1 + scale) + shift
+        return torch.addcmul(row + shift, row, scale)
+
+    def _dated(self) -> int:
+        """How many times a row has: its own, unless the table is static, and its timestamp columns."""
+        return len(self.moment) + (1 if len(self.age_knots) else 0)
 
 
 def unique_rows(ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,6 +161,14 @@ def unique_rows(ids: Tensor) -> tuple[Tensor, Tensor]:
     return first, inverse
 
 
+def row_moments(nodes: NodeStorage, first: Tensor, cutoff: Tensor) -> Tensor:
+    """The own time of the rows at `first` [u], then their timestamp columns: days since 1970, float64[u, 1 + m], NaN where null."""
+    own = cutoff[first].double() / DAY - nodes.age[first].double()
+    stamps = nodes.x_ts[first]
+    days = torch.where(stamps == NEVER, torch.nan, stamps.double() / DAY)
+    return torch.cat([own[:, None], days], dim=1)
+
+
 def piecewise(values: Tensor, knots: Tensor) -> Tensor:
     """How far values [n, k] have come through each interval of their knots [k, q]: [n, k, q - 1] in [0, 1]."""
     low = knots[:, :-1]
@@ -156,10 +176,15 @@ def piecewise(values: Tensor, knots: Tensor) -> Tensor:
 
 
 def calendar(days: Tensor) -> Tensor:
-    """Sine and cosine of the year and of the week, of days [n] since 1970 (float64). Returns float32[n, CALENDAR]."""
+    """Sine and cosine of the year and of the week, and whether the time is known, of days [n] since 1970 (float64, NaN is null).
+
+    Returns float32[n, CALENDAR + 1]; zeros where null.
+    """
+    known = torch.isfinite(days)
     turns = torch.stack([days / _YEAR, days / _WEEK], dim=1)
-    angle = (2 * torch.pi * torch.frac(turns)).float()  # [n, 2]
-    return torch.cat([angle.sin(), angle.cos()], dim=1)
+    angle = torch.nan_to_num(2 * torch.pi * torch.frac(turns)).float()  # [n, 2]
+    waves = torch.cat([angle.sin(), angle.cos()], dim=1) * known[:, None]
+    return torch.cat([waves, known[:, None].float()], dim=1)
 
 
 def log_days(days: Tensor) -> Tensor:

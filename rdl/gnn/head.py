@@ -21,13 +21,14 @@ class Head(nn.Module):
     def __init__(self, channels: int, past: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
-        self.first = nn.Linear(channels + past + CALENDAR + 1, channels)
+        self.first = nn.Linear(channels + past + CALENDAR + 2, channels)
         self.dropout = nn.Dropout(dropout)
         self.last = nn.Linear(channels, 1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
     def forward(self, root: Tensor, past: Tensor, cutoff: Tensor, as_of: Tensor) -> Tensor:
+        """float32[seeds]: logits, or standardised values."""
         moment = cutoff.double() / DAY
         stale = log_days(((cutoff - as_of).double() / DAY).float())[:, None] / _SCALE
         inputs = torch.cat([self.norm(root), past, calendar(moment), stale], dim=1)

@@ -51,6 +51,8 @@ class Blueprint:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Blueprint":
         """A blueprint from `to_json`; KeyError, TypeError or ValueError where it is not one."""
+        if values["entity_table"] not in values["tables"]:
+            raise ValueError(f"the entity table {values['entity_table']!r} is not one of {values['tables']}")
         return Blueprint(
             settings=GnnSettings.from_json(values["settings"]),
             kind=Kind(values["kind"]),
@@ -73,15 +75,14 @@ class GraphModel(nn.Module):
         if settings.network not in NETWORKS:
             raise UsageError(f"no network {settings.network!r}", fix=nearest(settings.network, NETWORKS))
         self.entity_table = plan.entity_table
-        self.encoder = GraphEncoder(
-            plan.statistics, plan.entity_table, settings.channels, settings.buckets, settings.dropout
-        )
+        self.encoder = GraphEncoder(plan.statistics, plan.entity_table, settings.channels, settings.buckets, settings.dropout)
         self.network = NETWORKS[settings.network](
             (plan.tables, plan.edges), plan.entity_table, settings.channels, len(settings.fanouts), settings.dropout
         )
         self.head = Head(settings.channels, past.width(settings.history) if plan.reads_history else 0, settings.dropout)
 
     def forward(self, batch: HeteroData, labels: Tensor) -> Tensor:
+        """Outputs [seeds] for a batch and its seeds' past labels [seeds, k]."""
         root = self.network(self.encoder(batch), batch)  # [seeds, channels]
         seeds = batch[self.entity_table]
         output: Tensor = self.head(root, labels, seeds.cutoff, seeds.as_of)

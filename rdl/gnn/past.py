@@ -31,8 +31,9 @@ class PastLabels:
         count = end - begin
         recent = np.maximum(begin, end - RECENT)
         columns = [_mean(total, begin, end), _mean(total, recent, end), np.log1p(count) / 3]
-        newest = np.concatenate([self.history.cutoff[order], [0]])[np.where(count > 0, end - 1, -1)]
-        columns.append(np.where(count > 0, np.log1p((seeds.cutoff - newest) / DAY) / 5, 0.0))
+        moments = np.concatenate([self.history.cutoff[order], [0]])
+        newest = np.where(count > 0, moments[np.where(count > 0, end - 1, -1)], seeds.cutoff)
+        columns.append(np.log1p((seeds.cutoff - newest) / DAY) / 5)
         padded = np.concatenate([values, [0.0]])
         for lag in range(1, self.last + 1):
             known = count >= lag

@@ -61,9 +61,7 @@ class TableStatistics:
 Statistics = Mapping[str, TableStatistics]
 
 
-def fit_statistics(
-    store: GraphStore, entity_table: str, as_of: int, batches: "Iterable[HeteroData]"
-) -> dict[str, TableStatistics]:
+def fit_statistics(store: GraphStore, entity_table: str, as_of: int, batches: "Iterable[HeteroData]") -> dict[str, TableStatistics]:
     """Statistics of every table: columns from the rows visible at `as_of`, ages from sampled training batches."""
     ages: dict[str, list[NDArray[Any]]] = {name: [] for name in store.tables}
     moments: dict[str, list[NDArray[Any]]] = {name: [] for name in store.tables}
@@ -82,9 +80,7 @@ def timestamp_days(timestamps: NDArray[np.int64], cutoff: NDArray[np.int64]) -> 
     return np.where(timestamps == NEVER, np.nan, days)
 
 
-def _table(
-    store: GraphStore, name: str, as_of: int, ages: list[NDArray[Any]], moments: list[NDArray[Any]]
-) -> TableStatistics:
+def _table(store: GraphStore, name: str, as_of: int, ages: list[NDArray[Any]], moments: list[NDArray[Any]]) -> TableStatistics:
     table = store.tables[name]
     rows = int(np.searchsorted(-visible(table.time, as_of).astype(np.int8), 0))
     pick = np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64) if rows else np.empty(0, np.int64)

@@ -1,0 +1,85 @@
+"""The encoder: nulls, infinities, hidden roots, and the same row encoded once."""
+
+import numpy as np
+import pytest
+import torch
+
+from rdl.gnn.encoder import GraphEncoder, calendar, piecewise, unique_rows
+from rdl.gnn.statistics import TableStatistics, fit_statistics
+from rdl.graph import GraphStore, NodeTable, Sampler
+from rdl.graph.batch import iterate_batches, to_hetero_data
+from rdl.task import Seeds
+from rdl.timeline import ALWAYS, DAY, NEVER
+
+
+@pytest.fixture
+def store():
+    values = [1.0, np.nan, 3.0, np.inf, 1e30, 6.0]
+    return GraphStore.from_arrays(
+        {
+            "people": NodeTable.of(
+                np.arange(6) * DAY,
+                {
+                    "numeric": {"a": np.array(values, np.float64), "constant": np.ones(6), "empty": np.full(6, np.nan)},
+                    "category": {"c": np.arange(6)},
+                    "timestamp": {"t": np.array([NEVER, 0, DAY, -DAY, 9 * DAY, DAY])},
+                    "text": {"x": np.arange(48).reshape(6, 8)},
+                },
+            ),
+            "bare": NodeTable.of(np.full(6, ALWAYS)),
+        },
+        {("bare", "person", "people"): np.arange(6), ("people", "friend", "people"): np.array([-1, 0, 0, 1, 1, 2])},
+    )
+
+
+def encoder_of(store, seeds):
+    sampler = Sampler(store, "people", [4, 4])
+    statistics = fit_statistics(store, "people", int(seeds.as_of.max()), iterate_batches(store, sampler, seeds, 4))
+    torch.manual_seed(0)
+    encoder = GraphEncoder(statistics, "people", 8, 64, 0.0)
+    torch.nn.init.normal_(encoder.embedding.weight)
+    return encoder, to_hetero_data(store, sampler.sample(seeds))
+
+
+def test__nulls_infinities_and_bare_tables__give_finite_vectors(store):
+    encoder, batch = encoder_of(store, Seeds.at(np.arange(6), np.full(6, 6 * DAY)))
+    for name, vectors in encoder(batch).items():
+        assert vectors.shape == (batch[name].num_nodes, 8)
+        assert torch.isfinite(vectors).all()
+
+
+def test__hidden_root__shows_none_of_its_columns(store):
+    seeds = Seeds.at(np.array([4, 5, 4]), np.array([DAY, DAY, 6 * DAY]))
+    encoder, batch = encoder_of(store, seeds)
+    roots = encoder(batch)["people"][:3]
+    assert torch.equal(roots[0], roots[1])
+    assert torch.equal(roots[0], encoder.unknown_root)
+    assert not torch.equal(roots[2], roots[0])
+
+
+def test__statistics__read_visible_rows_only(store):
+    early = fit_statistics(store, "people", 3 * DAY, [])["people"]
+    np.testing.assert_allclose(early.numeric[0], [2.0, 1.0], rtol=0.01)
+    assert early.numeric[1].tolist() == [1.0, 1.0]
+    assert early.numeric[2].tolist() == [0.0, 1.0]
+    assert (np.diff(early.knots, axis=1) > 0).all()
+    again = TableStatistics.from_json(early.to_json())
+    assert all(np.array_equal(getattr(again, n), getattr(early, n)) for n in ("numeric", "knots", "moment", "age"))
+
+
+def test__unique_rows__first_places_and_their_likes():
+    first, inverse = unique_rows(torch.tensor([7, 3, 7, -1, 3]))
+    assert first.tolist() == [3, 1, 0]
+    assert inverse.tolist() == [2, 1, 2, 0, 1]
+
+
+def test__piecewise__fills_interval_by_interval():
+    knots = torch.tensor([[0.0, 1.0, 3.0]])
+    found = piecewise(torch.tensor([[-1.0], [0.5], [2.0], [9.0]]), knots)[:, 0]
+    assert found.tolist() == [[0, 0], [0.5, 0], [1, 0.5], [1, 1]]
+
+
+def test__calendar__null_is_zero_and_a_week_comes_round():
+    waves = calendar(torch.tensor([float("nan"), 3.0, 10.0], dtype=torch.float64))
+    assert waves[0].tolist() == [0] * 5
+    torch.testing.assert_close(waves[1, [1, 3, 4]], waves[2, [1, 3, 4]])

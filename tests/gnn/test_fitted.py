@@ -1,0 +1,92 @@
+"""A fitted network predicts each seed alone, from visible rows alone, and survives its files."""
+
+import json
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rdl.errors import GraphError, ModelFileError
+from rdl.gnn import FittedGnn, fit_gnn
+from rdl.task import Kind, Seeds
+from rdl.timeline import DAY
+from tests.gnn.shops import CUTOFF, SHOPS, SMALL, USERS, make_shops
+
+
+@cache
+def fitted():
+    world = make_shops()
+    return fit_gnn(world.store, Kind.BINARY, "users", world.labels, None, replace(SMALL, epochs=2), 0)
+
+
+def test__saved_and_loaded__predicts_the_same(tmp_path):
+    world = make_shops()
+    fitted().save(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"gnn.json", "gnn.safetensors"}
+    loaded = FittedGnn.load(tmp_path)
+    np.testing.assert_array_equal(
+        loaded.predict(world.store, world.labels.seeds), fitted().predict(world.store, world.labels.seeds)
+    )
+    assert (loaded.best_epoch, loaded.seed, loaded.report) == (fitted().best_epoch, fitted().seed, fitted().report)
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def change(path, **values):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda folder: flip(folder / "gnn.safetensors"),
+        lambda folder: (folder / "gnn.safetensors").unlink(),
+        lambda folder: (folder / "gnn.json").unlink(),
+        lambda folder: (folder / "gnn.json").write_text("{"),
+        lambda folder: (folder / "gnn.json").write_text("[]"),
+        lambda folder: change(folder / "gnn.json", format=99),
+        lambda folder: change(folder / "gnn.json", plan={}),
+        lambda folder: change(folder / "gnn.json", plan={**fitted().plan.to_json(), "entity_table": 3}),
+        lambda folder: change(folder / "gnn.json", plan={**fitted().plan.to_json(), "settings": {"channels": 9}}),
+    ],
+)
+def test__harmed_files__are_refused(tmp_path, harm):
+    fitted().save(tmp_path)
+    harm(tmp_path)
+    with pytest.raises(ModelFileError):
+        FittedGnn.load(tmp_path)
+
+
+@cache
+def predicts(more_after):
+    store = make_shops(more_after=more_after).store
+    return lambda seeds: fitted().predict(store, seeds)
+
+
+@settings(max_examples=10)
+@given(st.lists(st.tuples(st.integers(0, USERS - 1), st.integers(-30, 0)), min_size=1, max_size=12), st.integers(0, 12))
+def test__prediction__does_not_depend_on_the_batch_nor_on_the_future(pairs, cut):
+    entity, days = np.array(pairs, np.int64).T
+    seeds = Seeds.at(entity, CUTOFF + days * DAY)
+    together = predicts(50)(seeds)
+    apart = np.concatenate([predicts(0)(seeds[:cut]), predicts(0)(seeds[cut:])])
+    np.testing.assert_allclose(together, apart, atol=1e-6)
+    np.testing.assert_allclose(predicts(0)(seeds[::-1])[::-1], apart, atol=1e-6)
+
+
+def test__unseen_categories__predict_something():
+    world = make_shops(brand_of_new=np.arange(SHOPS) * 97_561 % 2**32)
+    found = fitted().predict(world.store, world.labels.seeds)
+    assert ((found > 0) & (found < 1)).all()
+
+
+def test__graph_of_another_schema__is_refused():
+    with pytest.raises(GraphError, match="not those of the fit"):
+        fitted().predict(make_shops(table="shops").store, make_shops().labels.seeds)
