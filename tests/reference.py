@@ -31,3 +31,150 @@ def temporal_subgraph(tables, references, entity_table, entity, as_of, hops):
                     found.append((source_table, source))
         frontier = found
     return reached, edges
+
+
+def feature(world, history, plan, seed, name):
+    """One feature of one seed by loops over all rows.
+
+    `world` maps a table to its rows, dicts with `_row`, `_time`, `_ref_*` and the columns; `history` holds (entity, time, value);
+    `seed` is (entity, cutoff, as_of). Returns a number, a text, or None.
+    """
+    entity, cutoff, as_of = seed
+    wanted = next(f for f in plan.features if f.name == name)
+    if wanted.operands:
+        left, right = (feature(world, history, plan, seed, operand) for operand in wanted.operands)
+        return None if left is None or right is None else left - right
+    block = next(b for b in plan.blocks if b.name == wanted.block)
+    blocks = {b.name: b for b in plan.blocks}
+    if block.anchor == "self":
+        found = [feature_at(world, history, plan, block, wanted, entity, as_of)]
+    elif block.anchor == "world":
+        found = [feature_at(world, history, plan, block, wanted, 0, as_of)]
+    elif block.anchor == "season":
+        found = [feature_at(world, history, plan, block, wanted, 0, season_end(plan, block, cutoff, as_of))]
+    else:
+        rows = block_rows(world, history, blocks[block.source], entity, as_of)
+        parents = [climb(world, row, block.ascent, as_of) for _, _, row in rows[-(1 if block.anchor == "last" else 10) :]]
+        found = [feature_at(world, history, plan, block, wanted, p["_row"], as_of) for p in parents if p is not None]
+        found = [value for value in found if value is not None]
+        found = [sum(found) / len(found)] if found else [None]
+    value = found[0]
+    return value + (cutoff - as_of) / 86_400_000_000 if wanted.aged and value is not None else value
+
+
+def season_end(plan, block, cutoff, as_of):
+    """The latest end, whole years before the season's, that is not after `as_of`."""
+    year = round(365.2425 * 86_400_000_000)
+    end = cutoff + plan.settings.horizon + (plan.settings.horizon // 2 if block.facts is None else 0)
+    while end > as_of:
+        end -= year
+    return end
+
+
+def block_rows(world, history, block, key, as_of):
+    """(time, row id, row) of a block's visible rows in order; a row counts from when its whole chain is visible."""
+    found = []
+    if block.facts is None:
+        ordered = sorted(history, key=lambda h: (h[1], h[0], h[2]))
+        rows = [{"_row": i, "_time": time, "key": e, "value": value} for i, (e, time, value) in enumerate(ordered)]
+    else:
+        rows = world[block.facts.table]
+    for row in rows:
+        time, node, end = row["_time"], row, row["_row"]
+        if block.facts is None:
+            end = row["key"]
+        for i, hop in enumerate(block.facts.hops if block.facts else ()):
+            end = node["_ref_" + hop.column]
+            if end is None:
+                break
+            if i + 1 < len(block.facts.hops):
+                node = world[hop.table][end]
+                time = max(time, node["_time"])
+        if block.anchor in ("world", "season"):
+            end = 0
+        if end == key and time < as_of:
+            found.append((time, row["_row"], row))
+    return sorted(found, key=lambda item: item[:2])
+
+
+def climb(world, row, ascent, as_of):
+    """The visible parent at the end of a chain, or None."""
+    for hop in ascent.hops:
+        parent = row["_ref_" + hop.column]
+        row = None if parent is None else world[hop.table][parent]
+        if row is None or row["_time"] >= as_of:
+            return None
+    return row
+
+
+def feature_at(world, history, plan, block, wanted, key, as_of):
+    """One feature of one key."""
+    rows = block_rows(world, history, block, key, as_of)
+    inside = [r for r in rows if not wanted.window or r[0] >= as_of - wanted.window]
+    kind, day = wanted.aggregate, 86_400_000_000
+    if kind == "count":
+        return len(inside)
+    if kind == "times":
+        return len({r[0] for r in inside})
+    if kind == "burst":
+        longer = [r for r in rows if r[0] >= as_of - wanted.parameter]
+        return len(inside) / len(longer) if longer else None
+    if kind == "distinct":
+        return len({r[2][wanted.column] for r in rows[-wanted.rows :]} - {None})
+    if not rows:
+        return None
+    static = rows[-1][0] == -(2**63)
+    if kind == "age_last":
+        return None if static else (as_of - rows[-1][0]) / day
+    if kind == "age_first":
+        return None if rows[0][0] == -(2**63) else (as_of - rows[0][0]) / day
+    if kind in ("gap_mean", "overdue"):
+        gap = (rows[-1][0] - rows[0][0]) / day / (len(rows) - 1) if len(rows) > 1 and not static else None
+        return gap if kind == "gap_mean" or gap is None else None if gap == 0 else (as_of - rows[-1][0]) / day / gap
+    if kind == "gap_last":
+        return None if len(rows) < 2 or static else (rows[-1][0] - rows[-2][0]) / day
+    if wanted.proposer == "attributes":
+        parent = climb(world, rows[-1][2], wanted.ascent, as_of)
+        value = None if parent is None else parent[wanted.column]
+        return text(value) if wanted.categorical else value
+    return measured(plan, block, wanted, rows, inside)
+
+
+def text(value):
+    """A value as SQL writes it."""
+    return value if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def measured(plan, block, wanted, rows, inside):
+    """An aggregate of a measure."""
+    measure = block.measures[wanted.measure]
+
+    def number(row):
+        value = row[2][measure.column]
+        return {"": value, "filled": float(value is not None), "is": float(text(value) == measure.value)}[measure.test]
+
+    kind = wanted.aggregate
+    last = [number(r) for r in reversed(rows)]
+    if kind == "last":
+        return last[wanted.rows] if wanted.rows < len(last) else None
+    if kind.startswith("ewm"):
+        weights = [round(2 ** (20 - j / float(kind[3:]))) for j in range(plan.settings.recent)]
+        pairs = [(w, v) for w, v in zip(weights, last, strict=False) if v is not None]
+        return sum(w * v for w, v in pairs) / sum(w for w, _ in pairs) if pairs else None
+    if kind == "trend":
+        pairs = [(-j, v) for j, v in enumerate(last[: wanted.rows]) if v is not None]
+        if len(pairs) < 2:
+            return None
+        mid, mean = (sum(p[i] for p in pairs) / len(pairs) for i in (0, 1))
+        return sum((j - mid) * (v - mean) for j, v in pairs) / sum((j - mid) ** 2 for j, _ in pairs)
+    values = [v for v in (last[: wanted.rows] if wanted.rows else [number(r) for r in inside]) if v is not None]
+    if kind == "std":
+        if len(values) < 2:
+            return None
+        mean = sum(values) / len(values)
+        return (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5
+    if not values:
+        return None
+    return {"mean": sum(values) / len(values), "min": min(values), "max": max(values), "low": min(values), "high": max(values)}[
+        kind
+    ]

@@ -95,7 +95,8 @@ def _facts(block: Block, uses: Uses) -> str:
     raw += [f", {_number(m)} AS v{i}" for i, m in enumerate(block.measures)]
     clamp = 2**CLAMP_BITS
     scaled = [
-        f", CAST(greatest(least(round(v{i} * CAST({2.0**m.scale!r} AS DOUBLE)), {clamp}), -{clamp}) AS BIGINT) AS x{i}"
+        # greatest() and least() pass over nulls, so a null must not reach them
+        f", CASE WHEN v{i} IS NOT NULL THEN CAST(greatest(least(round(v{i} * CAST({2.0**m.scale!r} AS DOUBLE)), {clamp}), -{clamp}) AS BIGINT) END AS x{i}"
         for i, m in enumerate(block.measures)
     ]
     return load_sql("features/facts.sql").format(

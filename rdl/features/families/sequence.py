@@ -23,9 +23,11 @@ def _propose(context: Context) -> Iterator[Feature]:
         return
     own = block.anchor is Anchor.SELF
     for i, measure in enumerate(block.measures):
-        for rows in settings.counts:
+        for rows in settings.counts if own else settings.counts[1:]:
             yield _of(context, "mean", i, rows, f"mean of the last {rows}")
         for k, half_life in enumerate(settings.half_lives):
+            if not own and k + 1 < len(settings.half_lives):
+                continue
             yield _of(context, f"ewm{half_life:g}", i, settings.recent, f"mean with half-life {half_life:g} rows", float(k))
         if measure.test:
             if own:

@@ -43,11 +43,11 @@ def _windows(context: Context) -> tuple[int, ...]:
         case Anchor.SELF:
             return (*windows, 0)
         case Anchor.LAST:
-            return (*windows[1:], 0)
+            return (windows[1], windows[3], 0)
         case Anchor.RECENT:
             return (windows[1], windows[3], 0)
         case Anchor.WORLD:
-            return windows[1:4]
+            return (windows[1], windows[3])
         case Anchor.SEASON:
             return (context.settings.horizon,)
 
