@@ -50,7 +50,7 @@ class Choices:
         rows: how many out-of-fold rows there were.
     """
 
-    plan: FeaturePlan
+    plan: FeaturePlan = field(repr=False)
     weights: Mapping[str, float]
     members: Mapping[str, Mapping[str, Any]]
     out_of_fold: Mapping[str, float]
