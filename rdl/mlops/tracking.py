@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +100,8 @@ def log_run(
 
 def lineage_of(database: Database, task: Task, model: "Model") -> dict[str, str]:
     """What a model was made from: the hashes that answer whether two models could differ, and why."""
+    from rdl.model import code_version
+
     tables = database.schema.tables.values()
     shape = [[t.name, t.key, t.time, t.lag, [[c.name, c.semantic.value, c.sql_type] for c in t.columns]] for t in tables]
     return {
@@ -113,14 +114,6 @@ def lineage_of(database: Database, task: Task, model: "Model") -> dict[str, str]
         "rdl.as_of": format_time(model.as_of),
         "rdl.version": code_version(),
     }
-
-
-def code_version() -> str:
-    """The version of rdl, as installed or as its checkout names it."""
-    try:
-        return version("rdl")
-    except PackageNotFoundError:
-        return "0+checkout"
 
 
 def flatten_metrics(evaluations: "Sequence[Evaluation]") -> dict[str, float]:

@@ -7,10 +7,9 @@ import pytest
 
 from rdl.database import open_database
 from rdl.mlops import log_run, promote, register
-from rdl.model import fit_model
 from rdl.project import open_project
 from rdl.task import find_task
-from tests.mlops.shop import SMALL, write_shop
+from tests.mlops.shop import small_fit, write_shop
 
 
 def pytest_configure(config):
@@ -41,13 +40,20 @@ def task(database):
 
 
 @pytest.fixture(scope="session")
-def model(database, task):
-    return fit_model(database, task, database.span[1] + 1, SMALL)
+def small():
+    return small_fit()
 
 
 @pytest.fixture(scope="session")
-def run(project, database, task, model):
-    return log_run(project, database, task, model, settings=SMALL)
+def model(database, task, small):
+    from rdl.model import fit_model
+
+    return fit_model(database, task, database.span[1] + 1, small)
+
+
+@pytest.fixture(scope="session")
+def run(project, database, task, model, small):
+    return log_run(project, database, task, model, settings=small)
 
 
 @pytest.fixture(scope="session")

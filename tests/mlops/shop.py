@@ -6,9 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rdl.boost import BoostSettings
-from rdl.model import FitSettings
-
 SETTINGS = """\
 name = "corner-shop"
 
@@ -71,4 +68,9 @@ def write_shop(folder):
     pq.write_table(pa.table({"order_id": list(range(len(orders))), **columns}), folder / "data" / "orders.parquet")
 
 
-SMALL = FitSettings(members=("features",), plan_depth=1, folds=1, boost=BoostSettings(rounds=8, seeds=1, threads=1))
+def small_fit():
+    """Settings of a fit of eight trees; imported late, so that pytest's filters of warnings stand when torch is imported."""
+    from rdl.boost import BoostSettings
+    from rdl.model import FitSettings
+
+    return FitSettings(members=("features",), plan_depth=1, folds=1, boost=BoostSettings(rounds=8, seeds=1, threads=1))

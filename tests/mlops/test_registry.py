@@ -91,6 +91,7 @@ def test__promote__other_regimes__are_never_compared(copy, task, add):
     assert "no regime in which both" in promotion.reason
 
 
+@pytest.mark.slow
 def test__check_loads_back__answers_differ__registers_nothing(project, champion, tmp_path):
     folder = tmp_path / "package"
     shutil.copytree(fetch_package(project, champion), folder)

@@ -28,8 +28,7 @@ def test__answer__with_and_without_as_of__keeps_the_order_of_the_request(ask, da
 
 
 def test__answer__as_of_missing_or_blank__means_the_newest(ask, database):
-    cutoffs = {c for value in (None, math.nan, "") for c in ask(customer_id=[105], as_of=[value]).cutoff.tolist()}
-    assert cutoffs == set(ask(customer_id=[105]).cutoff.tolist()) == {newest(database)}
+    assert set(ask(customer_id=[105] * 3, as_of=[None, math.nan, ""]).cutoff.tolist()) == {newest(database)}
 
 
 def test__answer__one_row__equals_the_same_row_among_many(ask, database, task, model):

@@ -103,7 +103,7 @@ def test__serve__csv_and_split__answer_alike(post):
         ({"rows": [{"customer_id": 105}]}, None, "dataframe_records"),
         ({"inputs": [105]}, None, ""),
         ("{", None, "JSON"),
-        ("customer_id\nabc\n", "text/csv", "customer_id"),
+        ("customer_id\nabc\n", "text/csv", "abc"),
         ("a,b\n1,2,3\n4", "text/csv", ""),
         ("not parquet", "application/vnd.apache.parquet", "Parquet"),
         ("x", "text/plain", "content types"),

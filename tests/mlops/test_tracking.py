@@ -7,17 +7,17 @@ import pyarrow as pa
 import pytest
 
 from rdl.errors import UsageError
-from rdl.evaluate import AtCutoff, Evaluation, Regime
 from rdl.mlops import log_run
 from rdl.mlops.figure import metric_by_cutoff
 from rdl.mlops.store import find_store
 from rdl.mlops.tracking import flatten_metrics
-from tests.mlops.shop import SMALL
 
 
 @pytest.fixture
 def evaluation():
     """A backtest of eight rows at two cutoffs."""
+    from rdl.evaluate import AtCutoff, Evaluation, Regime
+
     cutoffs = (AtCutoff("2025-10-01", 4, 0.5, 0.5, 1.0), AtCutoff("2025-10-31", 4, 0.5, 0.5, float("nan")))
     metrics = {"blend": {"roc_auc": 1.0, "log_loss": float("nan")}, "features": {"roc_auc": 0.5}}
     return Evaluation(
@@ -52,10 +52,10 @@ def test__log_run__parameters_and_inputs__say_what_was_fitted_on_what(project, r
     assert found.outputs.model_outputs[0].model_id == run.model_id
 
 
-def test__log_run__evaluations_and_report__are_kept(copy, database, task, model, evaluation, tmp_path):
+def test__log_run__evaluations_and_report__are_kept(copy, database, task, model, small, evaluation, tmp_path):
     page = tmp_path / "report.html"
     page.write_text("<p>fine</p>")
-    run = log_run(copy, database, task, model, [evaluation], settings=SMALL, report=page)
+    run = log_run(copy, database, task, model, [evaluation], settings=small, report=page)
     client = find_store(copy).client()
     metrics = client.get_run(run.run_id).data.metrics
     assert metrics["fresh.blend.roc_auc"] == 1.0
