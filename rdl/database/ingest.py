@@ -145,6 +145,7 @@ class _Ingest:
                 self._run(f"ATTACH {literal(str(self._source.attach))} AS source (READ_ONLY)")
             selects = self._selects()
             self._check_declared(selects)
+            selects = {name: self._typed(name, select) for name, select in selects.items()}
             columns = {name: self._describe(name, select) for name, select in selects.items()}
             for name, select in selects.items():
                 self._order(name, select, columns[name])
@@ -224,6 +225,16 @@ class _Ingest:
     def _settings(self, table: str) -> TableSettings:
         return self._project.tables.get(table) or TableSettings()
 
+    def _typed(self, name: str, select: str) -> str:
+        """The SELECT, with its time as a time where there is no row: a file without rows does not tell its types."""
+        time = self._settings(name).time
+        found = self._source.tables.get(name)
+        if time is None or name in self._staging or not isinstance(found, Path) or self._run(f"{select} LIMIT 1"):
+            return select
+        if time not in {row[0] for row in self._run(f"DESCRIBE {select}")}:
+            return select
+        return f"SELECT * REPLACE (try_cast({quote(time)} AS TIMESTAMP) AS {quote(time)}) FROM ({select})"
+
     def _describe(self, name: str, select: str) -> dict[str, str]:
         """SQL type by column, after checking that every declared column exists."""
         try:
@@ -259,17 +270,13 @@ class _Ingest:
                         fix=nearest(column, types),
                     )
         kind = types[settings.time].upper() if settings.time else "DATE"
-        if kind.endswith("]") or not (kind.startswith(("TIMESTAMP", "DATE")) or self._is_empty(select)):
+        if kind.endswith("]") or not kind.startswith(("TIMESTAMP", "DATE")):
             raise SchemaError(
                 f"the time column {name}.{settings.time} is {types[settings.time]}, not a date or timestamp",
                 where=f"{self._project.settings_file}, [tables.{name}] time",
                 fix="cast it in a staging SELECT",
             )
         return types
-
-    def _is_empty(self, select: str) -> bool:
-        """Whether there is no row: a file without rows does not tell its types."""
-        return not self._run(f"SELECT 1 FROM ({select}\n) LIMIT 1")
 
     def _order(self, name: str, select: str, types: Mapping[str, str]) -> None:
         """Write `ordered."name"`: the rows with `_row` and `_time`, in the order of (time, key)."""

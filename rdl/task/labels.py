@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from rdl.database import Database, quote
 from rdl.database.keys import as_key
+from rdl.database.sandbox import Sandbox
 from rdl.errors import TaskError, nearest
 from rdl.task.cutoffs import Split, history_cutoffs, split_cutoffs
 from rdl.task.seeds import History, Int, Labels, Seeds
@@ -43,11 +44,12 @@ def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, Lab
         TaskError: a query has wrong columns, a null cutoff, a duplicate (entity, cutoff), or a label of the wrong kind.
         SqlError: a query fails.
     """
-    result = _query(database, task, task.label_sql, cutoffs, "label query", (task.label_column,))
-    found = _resolve(database, task, result, cutoffs, "label query")
+    with database.sandbox() as sandbox:
+        result = _query(sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,))
+        found = _resolve(database, task, result, cutoffs, "label query")
+        people = None if task.population_sql is None else _population(database, sandbox, task, task.population_sql, cutoffs)
     inside = np.ones(len(found.entity), dtype=bool)
-    if task.population_sql is not None:
-        people = population_at(database, task, cutoffs)
+    if people is not None:
         rows = database.schema[task.entity_table].rows
         inside = np.isin(_pair(found.cutoff, found.entity, cutoffs, rows), _pair(people.cutoff, people.entity, cutoffs, rows))
     target = _target(result, task)
@@ -71,7 +73,12 @@ def population_at(database: Database, task: Task, cutoffs: Int) -> Seeds:
     """
     if task.population_sql is None:
         return _derived_population(database, task, cutoffs)
-    result = _query(database, task, task.population_sql, cutoffs, "population query", ())
+    with database.sandbox() as sandbox:
+        return _population(database, sandbox, task, task.population_sql, cutoffs)
+
+
+def _population(database: Database, sandbox: Sandbox, task: Task, sql: str, cutoffs: Int) -> Seeds:
+    result = _query(sandbox, task, sql, cutoffs, "population query", ())
     found = _resolve(database, task, result, cutoffs, "population query")
     keep = found.entity >= 0
     order = np.lexsort((found.entity[keep], found.cutoff[keep]))
@@ -120,13 +127,12 @@ def find_entities(database: Database, task: Task, keys: pa.Array) -> Int:
     return np.asarray(found["r"], dtype=np.int64)
 
 
-def _query(database: Database, task: Task, sql: str, cutoffs: Int, name: str, more: "Sequence[str]") -> pa.Table:
+def _query(sandbox: Sandbox, task: Task, sql: str, cutoffs: Int, name: str, more: "Sequence[str]") -> pa.Table:
     """Run a query over the grid of cutoffs and check its columns."""
     table, column = task.grid
     grid = pa.table({column: pa.array(cutoffs, pa.timestamp("us"))})
     where = f"{task.path}, {name}"
-    with database.sandbox() as sandbox:
-        result = sandbox.select(sql, where, {table: grid}, {"horizon": timedelta(microseconds=task.horizon)})
+    result = sandbox.select(sql, where, {table: grid}, {"horizon": timedelta(microseconds=task.horizon)})
     wanted = (task.cutoff_column, task.entity_column, *more)
     for column in wanted:
         if column not in result.column_names:

@@ -97,9 +97,10 @@ def test__raw_formula_1__gets_its_times_from_staging(tmp_path, f1_csv_folder):
     (tmp_path / "rdl.toml").write_text(F1_TOML.replace("SOURCE", f1_csv_folder.as_posix()))
     database = open_database(open_project(tmp_path))
     assert len(database.schema.tables) == 13
-    raw = {
-        t: sum(1 for _ in csv.reader((f1_csv_folder / f"{t}.csv").open(newline=""))) - 1 for t in ("results", "races", "pit_stops")
-    }
+    raw = {}
+    for table in ("results", "races", "pit_stops"):
+        with (f1_csv_folder / f"{table}.csv").open(newline="") as stream:
+            raw[table] = sum(1 for _ in csv.reader(stream)) - 1
     assert {t: database.schema[t].rows for t in raw} == raw
     assert all(database.report[t].null_times == 0 for t in raw)
     assert not database.report["results"].dangling
