@@ -106,7 +106,7 @@ class Engine:
         return frame
 
     def numpy(self, sql: str, params: Parameters = None) -> "dict[str, NDArray[Any]]":
-        """The result as arrays by column; null integers are refused by numpy, so COALESCE them in SQL."""
+        """The result as arrays by column; a null integer would turn its column into floats, so COALESCE it in SQL."""
         table = self.arrow(sql, params)
         return {
             name: np.ascontiguousarray(column.to_numpy()) for name, column in zip(table.column_names, table.columns, strict=True)
