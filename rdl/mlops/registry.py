@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 CHAMPION = "champion"
 REGIMES = ("fresh", "rolling", "frozen")  # in the order in which they speak for a nightly pipeline
+OUT_OF_FOLD = f"rdl.metric.out_of_fold.{BLEND}.loss"
+SLACK = 0.02  # out-of-fold losses of two fits are of different rows: a fresher model may lose this share by chance
 LOAD_LIMIT_S = 600
 TOLERANCE = 1e-6
 
@@ -119,7 +121,8 @@ def promote(project: Project, task: Task, version: Version, *, tolerance: float 
     """Move the alias `champion` to `version` if it is no worse than the champion.
 
     Both are judged by the task's metric of the blend, in the first of the regimes fresh, rolling, frozen that both were
-    evaluated in. The first version becomes champion as it is.
+    evaluated in; where there is none, by the blend's out-of-fold loss, with 2 % of slack. The first version becomes champion as
+    it is.
 
     Args:
         project: whose registry.
@@ -153,6 +156,11 @@ def _judge(task: Task, version: Version, holder: Version | None, tolerance: floa
             gain = new - old if LARGER_IS_BETTER[task.metric] else old - new
             word = "no worse than" if gain >= -tolerance else "worse than"
             return gain >= -tolerance, f"{regime} {task.metric} {new:.6g} is {word} {old:.6g} of version {holder.number}"
+    if OUT_OF_FOLD in version.tags and OUT_OF_FOLD in holder.tags:
+        new, old = float(version.tags[OUT_OF_FOLD]), float(holder.tags[OUT_OF_FOLD])
+        passes = new <= old + SLACK * abs(old) + tolerance
+        word = "no worse than" if passes else "worse than"
+        return passes, f"out-of-fold loss {new:.6g} is {word} {old:.6g} of version {holder.number}, within {SLACK:.0%}"
     return False, f"no regime in which both it and version {holder.number} have a {task.metric}: evaluate both in one regime"
 
 

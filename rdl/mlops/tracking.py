@@ -85,11 +85,11 @@ def log_run(
         raise UsageError(f"no report at {report}", fix="write the report page first")
     store = find_store(project)
     client = store.client()
-    lineage, metrics = lineage_of(database, task, model), flatten_metrics(evaluations)
+    lineage, metrics = lineage_of(database, task, model), flatten_metrics(evaluations) | _out_of_fold(model)
     experiment = store.experiment_id(client, task.name)
     with _run(client, experiment, task, lineage) as run_id, tempfile.TemporaryDirectory(prefix="rdl-run-") as scratch:
         _log_facts(client, run_id, model, settings, lineage)
-        _log_metrics(client, run_id, metrics | _out_of_fold(model))
+        _log_metrics(client, run_id, metrics)
         _log_snapshot(client, run_id, database, model)
         _log_files(client, run_id, Path(scratch) / "files", model, evaluations, report)
         example = make_example(database, task, model)
@@ -165,7 +165,9 @@ def _log_facts(
         **{name.removeprefix("rdl."): value for name, value in lineage.items() if name not in ("rdl.task", "rdl.as_of")},
         **(dict(_flatten("settings", asdict(settings))) if is_dataclass(settings) else {}),
     }
-    client.log_batch(run_id, params=[Param(name, str(value)[:6000]) for name, value in facts.items()])
+    params = [Param(name, str(value)[:6000]) for name, value in facts.items()]
+    for start in range(0, len(params), 100):  # MLflow takes a hundred at a time
+        client.log_batch(run_id, params=params[start : start + 100])
 
 
 def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:

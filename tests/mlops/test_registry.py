@@ -91,6 +91,14 @@ def test__promote__other_regimes__are_never_compared(copy, task, add):
     assert "no regime in which both" in promotion.reason
 
 
+def test__promote__no_backtest__falls_back_on_the_out_of_fold_loss(copy, task, add):
+    promote(copy, task, add(out_of_fold__loss=0.600), force=True)
+    assert not promote(copy, task, add(out_of_fold__loss=0.620)).promoted
+    promotion = promote(copy, task, add(out_of_fold__loss=0.605))
+    assert promotion.promoted
+    assert "out-of-fold loss 0.605 is no worse than 0.6 of version 2" in promotion.reason
+
+
 @pytest.mark.slow
 def test__check_loads_back__answers_differ__registers_nothing(project, champion, tmp_path):
     folder = tmp_path / "package"
