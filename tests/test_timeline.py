@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdl.errors import TimeError
@@ -130,6 +130,7 @@ def test__static_rows_are_always_visible_and_rows_without_time_never(as_of):
     assert visible(np.array([ALWAYS, NEVER]), as_of).tolist() == [True, False]
 
 
+@settings(max_examples=20)  # each opens a connection, and holds twenty pairs
 @given(st.lists(st.tuples(int64, int64), min_size=1, max_size=20))
 def test__visible_sql__equals_visible(pairs):
     times, as_of = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))

@@ -1,7 +1,7 @@
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdl.database import load_sql, quote
@@ -18,6 +18,7 @@ def shop(tmp_path_factory):
     return opened(write_shop(tmp_path_factory.mktemp("engine") / "p"))
 
 
+@settings(max_examples=30)
 @given(texts)
 def test__quote_and_literal__keep_every_text_a_name_or_a_string(text):
     with connect(threads=1) as connection:
