@@ -7,6 +7,13 @@ from rdl.features.propose import plan_features
 from rdl.features.survey import Survey, survey_database
 
 __all__ = [
-    "EncodedMatrix", "Encoding", "FeatureMatrix", "FeaturePlan", "PlanSettings", "Survey", "compute_features", "plan_features",
+    "EncodedMatrix",
+    "Encoding",
+    "FeatureMatrix",
+    "FeaturePlan",
+    "PlanSettings",
+    "Survey",
+    "compute_features",
+    "plan_features",
     "survey_database",
 ]

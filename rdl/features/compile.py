@@ -58,7 +58,8 @@ def compile_block(
     """
     uses = Uses(block, half_lives)
     columns = [
-        f"TRY_CAST({FAMILIES[f.proposer].sql(f, uses)} AS {'VARCHAR' if f.categorical else 'FLOAT'}) AS f{i}" for i, f in enumerate(features)
+        f"TRY_CAST({FAMILIES[f.proposer].sql(f, uses)} AS {'VARCHAR' if f.categorical else 'FLOAT'}) AS f{i}"
+        for i, f in enumerate(features)
     ]
     for ascent in ascents:
         uses.native(f"_ref_{ascent.hops[0].column}")
@@ -67,7 +68,9 @@ def compile_block(
     values = load_sql("features/values.sql").format(
         columns="".join(f",\n    {c}" for c in columns), joins="\n".join(_value_joins(uses))
     )
-    return CompiledBlock(tuple(features), _facts(block, uses), _visible(uses), _recent(uses, recent) if uses.aggregates else "", values, uses.natives)
+    return CompiledBlock(
+        tuple(features), _facts(block, uses), _visible(uses), _recent(uses, recent) if uses.aggregates else "", values, uses.natives
+    )
 
 
 def parents_query(block_natives: str, ascent: Chain, places: int) -> str:
@@ -93,16 +96,25 @@ def _facts(block: Block, uses: Uses) -> str:
         key = "0"
     raw = [f", f.{quote(column)} AS {alias}" for column, alias in uses.natives.items()]
     raw += [f", {_number(m)} AS v{i}" for i, m in enumerate(block.measures)]
-    clamp = 2**CLAMP_BITS
-    scaled = [
-        # greatest() and least() pass over nulls, so a null must not reach them
-        f", CASE WHEN v{i} IS NOT NULL THEN CAST(greatest(least(round(v{i} * CAST({2.0**m.scale!r} AS DOUBLE)), {clamp}), -{clamp}) AS BIGINT) END AS x{i}"
-        for i, m in enumerate(block.measures)
-    ]
+    scaled = [f", {_scaled(i, m)} AS x{i}" for i, m in enumerate(block.measures)]
     return load_sql("features/facts.sql").format(
-        key=key, time=time, source=source, joins="\n".join(joins), raw="".join(raw), scaled="".join(scaled),
-        running="".join(f", {_running(column)}" for column in uses.running), never=NEVER, points=POINTS,
+        key=key,
+        time=time,
+        source=source,
+        joins="\n".join(joins),
+        raw="".join(raw),
+        scaled="".join(scaled),
+        running="".join(f", {_running(column)}" for column in uses.running),
+        never=NEVER,
+        points=POINTS,
     )
+
+
+def _scaled(index: int, measure: Measure) -> str:
+    """The scaled integer; greatest() and least() pass over nulls, so a null must not reach them."""
+    bound, factor = 2**CLAMP_BITS, f"CAST({2.0**measure.scale!r} AS DOUBLE)"
+    inside = f"greatest(least(round(v{index} * {factor}), {bound}), -{bound})"
+    return f"CASE WHEN v{index} IS NOT NULL THEN CAST({inside} AS BIGINT) END"
 
 
 def _chain_sql(block: Block) -> tuple[str, str, list[str]]:
@@ -133,7 +145,11 @@ def _number(measure: Measure) -> str:
 def _running(column: str) -> str:
     kind, i = column.rstrip("0123456789"), column.lstrip("abcdefghijklmnopqrstuvwxyz")
     expression = {
-        "s": f"sum(x{i})", "q": f"sum(CAST(x{i} AS HUGEINT) * x{i})", "c": f"count(x{i})", "lo": f"min(v{i})", "hi": f"max(v{i})"
+        "s": f"sum(x{i})",
+        "q": f"sum(CAST(x{i} AS HUGEINT) * x{i})",
+        "c": f"count(x{i})",
+        "lo": f"min(v{i})",
+        "hi": f"max(v{i})",
     }[kind]
     return f"{expression} OVER running AS {column}"
 
@@ -143,7 +159,9 @@ def _visible(uses: Uses) -> str:
     counts = "".join(
         f", coalesce(max(b.rows) FILTER (b.place = {i + 1}), 0) AS n_{alias}" for i, alias in enumerate(uses.windows.values())
     )
-    return load_sql("features/visible.sql").format(spans=spans, counts=counts, visible=visible_sql("m._time", "q.bound"), points=POINTS)
+    return load_sql("features/visible.sql").format(
+        spans=spans, counts=counts, visible=visible_sql("m._time", "q.bound"), points=POINTS
+    )
 
 
 def _recent(uses: Uses, recent: int) -> str:

@@ -40,7 +40,9 @@ class Encoding:
     vocabularies: Mapping[str, tuple[str, ...]]
 
     @staticmethod
-    def fit(matrix: FeatureMatrix, rows: "NDArray[np.int64] | NDArray[np.bool_] | slice" = slice(None), least: int = 1) -> "Encoding":
+    def fit(
+        matrix: FeatureMatrix, rows: "NDArray[np.int64] | NDArray[np.bool_] | slice" = slice(None), least: int = 1
+    ) -> "Encoding":
         """Vocabularies of the values that occur in `rows` at least `least` times."""
         vocabularies = {}
         for j, name in enumerate(matrix.category_names):
@@ -56,9 +58,11 @@ class Encoding:
             ModelFileError: the matrix comes from another plan.
         """
         if matrix.names != self.names or matrix.category_names != tuple(self.vocabularies):
-            raise ModelFileError("the features are not those that the encoding was fitted on", where="encoding", fix="use the model's own plan")
+            raise ModelFileError(
+                "the features are not those that the encoding was fitted on", where="encoding", fix="use the model's own plan"
+            )
         categories = np.empty(matrix.codes.shape, dtype=np.float32)
-        for j, (name, vocabulary) in enumerate(self.vocabularies.items()):
+        for j, vocabulary in enumerate(self.vocabularies.values()):
             place = {value: i for i, value in enumerate(vocabulary)}
             renamed = np.array([*(place.get(v, len(vocabulary)) for v in matrix.levels[j]), np.nan], dtype=np.float32)
             categories[:, j] = renamed[matrix.codes[:, j]]

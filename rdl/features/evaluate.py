@@ -129,7 +129,7 @@ def _in_order(parts: list[Parents]) -> Parents:
 
 
 def _mean_by_point(rows: NDArray[np.float32], point: Int, n: int) -> NDArray[np.float32]:
-    """Mean of the non-null numbers of each point's rows [m, k] -> [n, k]; added up in the order of the rows, null where there is none."""
+    """Mean of the non-null numbers of each point's rows, added up in their order: [m, k] -> [n, k], null where there is none."""
     known = ~np.isnan(rows)
     total = np.zeros((n, rows.shape[1]))
     number = np.zeros((n, rows.shape[1]))
@@ -150,7 +150,11 @@ def _codes(parts: list[pl.DataFrame], n: int) -> tuple[NDArray[np.int32], tuple[
     for j, name in enumerate(names):
         column = frame[name]
         known = column.drop_nulls().unique().sort()
-        index = column.replace_strict(known, pl.int_range(len(known), eager=True), default=-1, return_dtype=pl.Int32) if len(known) else pl.repeat(-1, len(column), dtype=pl.Int32, eager=True)
+        index = (
+            column.replace_strict(known, pl.int_range(len(known), eager=True), default=-1, return_dtype=pl.Int32)
+            if len(known)
+            else pl.repeat(-1, len(column), dtype=pl.Int32, eager=True)
+        )
         codes[point, j] = index.to_numpy()
         levels.append(tuple(known.to_list()))
     return codes, tuple(levels)

@@ -47,7 +47,13 @@ class FeatureMatrix:
 
     def __getitem__(self, index: "Int | NDArray[np.bool_] | slice") -> "FeatureMatrix":
         return FeatureMatrix(
-            self.names, self.families, self.values[index], self.category_names, self.category_families, self.codes[index], self.levels
+            self.names,
+            self.families,
+            self.values[index],
+            self.category_names,
+            self.category_families,
+            self.codes[index],
+            self.levels,
         )
 
     def only(self, plan: FeaturePlan) -> "FeatureMatrix":
@@ -56,9 +62,13 @@ class FeatureMatrix:
         numbers = [i for i, name in enumerate(self.names) if name in wanted]
         categories = [i for i, name in enumerate(self.category_names) if name in wanted]
         return FeatureMatrix(
-            tuple(self.names[i] for i in numbers), tuple(self.families[i] for i in numbers), self.values[:, numbers],
-            tuple(self.category_names[i] for i in categories), tuple(self.category_families[i] for i in categories),
-            self.codes[:, categories], tuple(self.levels[i] for i in categories),
+            tuple(self.names[i] for i in numbers),
+            tuple(self.families[i] for i in numbers),
+            self.values[:, numbers],
+            tuple(self.category_names[i] for i in categories),
+            tuple(self.category_families[i] for i in categories),
+            self.codes[:, categories],
+            tuple(self.levels[i] for i in categories),
         )
 
 
@@ -81,8 +91,13 @@ def compute_features(plan: FeaturePlan, engine: Engine, seeds: Seeds, history: H
     for j, feature in enumerate(categorical):
         codes[:, j] = columns.codes[feature.name]
     return FeatureMatrix(
-        tuple(f.name for f in numeric), tuple(f.family for f in numeric), values,
-        tuple(f.name for f in categorical), tuple(f.family for f in categorical), codes, tuple(columns.levels[f.name] for f in categorical),
+        tuple(f.name for f in numeric),
+        tuple(f.family for f in numeric),
+        values,
+        tuple(f.name for f in categorical),
+        tuple(f.family for f in categorical),
+        codes,
+        tuple(columns.levels[f.name] for f in categorical),
     )
 
 
@@ -137,7 +152,7 @@ class _Computation:
         return self._columns
 
     def _table(self, block: Block, own: tuple[Int, Int]) -> Table:
-        """A block that is not the entity's own: one row for each of the entity's points where it has a source, else for each seed."""
+        """A block that is not the entity's own: at the entity's points where it has a source, at the seeds elsewhere."""
         if block.source:
             return self._evaluator.run_parents(block, own[1])
         as_of = self._seeds.as_of

@@ -209,16 +209,22 @@ class FeaturePlan:
         """
         if data.get("format") != FORMAT:
             raise ModelFileError(
-                f"a feature plan of format {data.get('format')!r}, this rdl reads {FORMAT}", where="the feature plan", fix="train the model again"
+                f"a feature plan of format {data.get('format')!r}, this rdl reads {FORMAT}",
+                where="the feature plan",
+                fix="train the model again",
             )
         try:
-            settings = {k: tuple(v) if isinstance(v, list) else v for k, v in data["settings"].items()}
+            settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data["settings"].items()}
             return FeaturePlan(
-                data["entity_table"], PlanSettings(**settings),
-                tuple(_block(b) for b in data["blocks"]), tuple(_feature(f) for f in data["features"]),
+                data["entity_table"],
+                PlanSettings(**settings),
+                tuple(_block(b) for b in data["blocks"]),
+                tuple(_feature(f) for f in data["features"]),
             )
         except (KeyError, TypeError) as error:
-            raise ModelFileError(f"an incomplete feature plan: {error}", where="the feature plan", fix="train the model again") from error
+            raise ModelFileError(
+                f"an incomplete feature plan: {error}", where="the feature plan", fix="train the model again"
+            ) from error
 
 
 def describe(window: int) -> str:
@@ -234,8 +240,11 @@ def _chain(raw: Mapping[str, Any] | None) -> Chain | None:
 
 def _block(raw: Mapping[str, Any]) -> Block:
     facts = {
-        "anchor": Anchor(raw["anchor"]), "facts": _chain(raw["facts"]), "ascent": _chain(raw["ascent"]),
-        "measures": tuple(Measure(**m) for m in raw["measures"]), "attributes": tuple(raw["attributes"]),
+        "anchor": Anchor(raw["anchor"]),
+        "facts": _chain(raw["facts"]),
+        "ascent": _chain(raw["ascent"]),
+        "measures": tuple(Measure(**m) for m in raw["measures"]),
+        "attributes": tuple(raw["attributes"]),
     }
     return Block(**{**raw, **facts})
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rdl.database import Column, Schema, Semantic, Table
 from rdl.features.chain import Chain, ascents, descents
 from rdl.features.families import FAMILIES, Context, calendar, relative
-from rdl.features.plan import Anchor, Block, Feature, FeaturePlan, Measure, PlanSettings
+from rdl.features.plan import Anchor, Block, FeaturePlan, Measure, PlanSettings
 from rdl.features.survey import ColumnSurvey, Survey
 
 SCALE_BITS = 32
@@ -42,8 +42,13 @@ def _blocks(schema: Schema, entity: str, settings: PlanSettings, survey: Survey)
         lasting = not source.facts or not source.facts.hops or survey.turnover[source.facts, ascent] < LASTING
         for facts in descents(schema, ascent.end, settings.depth if not lasting else 1):
             yield Block(
-                f"{ascent}>{facts}", Anchor.LAST if lasting else Anchor.RECENT, facts, _measures(schema[facts.table], survey),
-                source=source.name, ascent=ascent, family="record",
+                f"{ascent}>{facts}",
+                Anchor.LAST if lasting else Anchor.RECENT,
+                facts,
+                _measures(schema[facts.table], survey),
+                source=source.name,
+                ascent=ascent,
+                family="record",
             )
     for table in dict.fromkeys(block.facts.table for block in own if block.facts):
         if schema[table].time is not None:
@@ -62,9 +67,7 @@ def _own(schema: Schema, chain: Chain, survey: Survey) -> Block:
     return Block(str(chain), Anchor.SELF, chain, _measures(table, survey), (*categories, *references))
 
 
-def _groups(
-    schema: Schema, entity: str, own: list[Block], settings: PlanSettings, survey: Survey
-) -> Iterator[tuple[Block, Chain]]:
+def _groups(schema: Schema, entity: str, own: list[Block], settings: PlanSettings, survey: Survey) -> Iterator[tuple[Block, Chain]]:
     """Parents that go on living, each from the one block that leads there with the most rows."""
     best: dict[tuple[str, str], tuple[int, Block, Chain]] = {}
     for block in (Block(entity, Anchor.SELF, Chain(entity)), *own):

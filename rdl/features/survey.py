@@ -95,7 +95,10 @@ def _turnover(engine: Engine, descent: Chain, ascent: Chain, as_of: int) -> floa
     key, key_joins = _follow(descent)
     parent, parent_joins = _follow(ascent, prefix="b")
     sql = load_sql("features/survey_turnover.sql").format(
-        table=f"rows.{quote(descent.table)}", key=key, parent=parent, joins=" ".join((*key_joins, *parent_joins)),
+        table=f"rows.{quote(descent.table)}",
+        key=key,
+        parent=parent,
+        joins=" ".join((*key_joins, *parent_joins)),
         visible=visible_sql("f._time", str(as_of)),
     )
     return float(engine.arrow(sql).to_pylist()[0]["turnover"])

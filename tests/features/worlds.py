@@ -17,7 +17,12 @@ COLUMNS = {
     "orders": {"amount": Semantic.NUMERIC, "status": Semantic.CATEGORICAL},
     "lines": {"quantity": Semantic.NUMERIC, "returned": Semantic.BOOLEAN},
 }
-TYPES = {Semantic.NUMERIC: pa.float64(), Semantic.CATEGORICAL: pa.string(), Semantic.BOOLEAN: pa.bool_(), Semantic.TIMESTAMP: pa.timestamp("us")}
+TYPES = {
+    Semantic.NUMERIC: pa.float64(),
+    Semantic.CATEGORICAL: pa.string(),
+    Semantic.BOOLEAN: pa.bool_(),
+    Semantic.TIMESTAMP: pa.timestamp("us"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,12 @@ class World:
 
 def _table(name, rows):
     references = tuple(Reference(c, p) for c, p in REFERENCES[name].items())
-    structure = (Column("id", Semantic.IDENTIFIER, "BIGINT"), *(Column(r.column, Semantic.CATEGORICAL, "BIGINT") for r in references))
+    structure = (
+        Column("id", Semantic.IDENTIFIER, "BIGINT"),
+        *(Column(r.column, Semantic.CATEGORICAL, "BIGINT") for r in references),
+    )
     columns = (*structure, *(Column(c, s, "") for c, s in COLUMNS[name].items()))
-    timed = name not in ("shops",)
+    timed = name != "shops"
     return Table(name, ("id",), "at" if timed else None, 0, references, columns, len(rows))
 
 

@@ -24,7 +24,7 @@ def _propose(context: Context) -> Iterator[Feature]:
             continue
         table = context.schema[chain.end]
         for column in table.features:
-            if chain.hops or not block.facts.hops or column.semantic not in (Semantic.NUMERIC,):
+            if chain.hops or not block.facts.hops or column.semantic is not Semantic.NUMERIC:
                 yield from _of(context, chain, column)
         if chain.hops and 1 < table.rows <= MOST_VALUES and len(chain.hops) == 1:
             yield _feature(context, Chain(own.table), Column(chain.hops[-1].column, Semantic.CATEGORICAL, ""))
@@ -51,8 +51,14 @@ def _feature(context: Context, chain: Chain, column: Column) -> Feature:
     suffix = ".".join((*(h.column for h in chain.hops), column.name))
     said = f"{'days from ' if aged else ''}{column.name} of {chain.end}{' to the cutoff' if aged else ''}, at the last row"
     feature = context.feature(
-        NAME, f"@{suffix}", "age" if aged else "value", said, column=column.name, ascent=chain,
-        categorical=column.semantic in (Semantic.CATEGORICAL, Semantic.BOOLEAN), aged=aged,
+        NAME,
+        f"@{suffix}",
+        "age" if aged else "value",
+        said,
+        column=column.name,
+        ascent=chain,
+        categorical=column.semantic in (Semantic.CATEGORICAL, Semantic.BOOLEAN),
+        aged=aged,
     )
     return Feature(**{**feature.__dict__, "family": family})
 

@@ -21,8 +21,13 @@ class Context:
     def feature(self, proposer: str, suffix: str, aggregate: str, says: str, **facts: object) -> Feature:
         """A feature of the block, named `block.suffix`, counted under the block's family where it has one."""
         return Feature(
-            name=f"{self.block.name}.{suffix}", family=self.block.family or proposer, proposer=proposer, aggregate=aggregate,
-            block=self.block.name, provenance=f"{says} [{self.block.name}]", **facts,  # type: ignore[arg-type]
+            name=f"{self.block.name}.{suffix}",
+            family=self.block.family or proposer,
+            proposer=proposer,
+            aggregate=aggregate,
+            block=self.block.name,
+            provenance=f"{says} [{self.block.name}]",
+            **facts,  # type: ignore[arg-type]
         )
 
 

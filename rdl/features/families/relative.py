@@ -11,7 +11,7 @@ NAME = "relative"
 
 
 def propose(blocks: Sequence[Block], features: Sequence[Feature]) -> Iterator[Feature]:
-    """Differences between each mean of an entity's block and the same mean of a group's block on the same facts, over its longest window."""
+    """Each mean of an entity's block minus the same mean of a group's block on the same facts, over the longest window."""
     anchors = {block.name: block for block in blocks}
     own = {_key(f, anchors[f.block]): f for f in features if f.aggregate == "mean" and anchors[f.block].anchor is Anchor.SELF}
     widest = {f.block: f.window for f in sorted(features, key=lambda f: f.window) if f.aggregate == "mean"}
@@ -21,8 +21,15 @@ def propose(blocks: Sequence[Block], features: Sequence[Feature]) -> Iterator[Fe
         mine = own.get(_key(feature, anchors[feature.block]))
         if mine is not None and feature.window == widest.get(feature.block):
             yield Feature(
-                name=f"{mine.name}-{feature.name}", family=NAME, proposer=NAME, aggregate="difference", column=mine.column, window=mine.window,
-                rows=mine.rows, operands=(mine.name, feature.name), provenance=f"{mine.provenance} minus {feature.provenance}",
+                name=f"{mine.name}-{feature.name}",
+                family=NAME,
+                proposer=NAME,
+                aggregate="difference",
+                column=mine.column,
+                window=mine.window,
+                rows=mine.rows,
+                operands=(mine.name, feature.name),
+                provenance=f"{mine.provenance} minus {feature.provenance}",
             )
 
 

@@ -23,34 +23,62 @@ def _propose(context: Context) -> Iterator[Feature]:
         return
     own = block.anchor is Anchor.SELF
     for i, measure in enumerate(block.measures):
-        for rows in settings.counts if own else settings.counts[1:]:
-            yield _of(context, "mean", i, rows, f"mean of the last {rows}")
-        for k, half_life in enumerate(settings.half_lives):
-            if not own and k + 1 < len(settings.half_lives):
-                continue
-            yield _of(context, f"ewm{half_life:g}", i, settings.recent, f"mean with half-life {half_life:g} rows", float(k))
-        if measure.test:
-            if own:
-                yield _of(context, "last", i, 0, "the last")
-            continue
-        for back in (0, 1, 2) if own else ():
-            yield _of(context, "last", i, back, f"the value {back} rows before the last")
+        yield from _means(context, i, own)
         if own:
-            yield _of(context, "low", i, settings.counts[1], f"least of the last {settings.counts[1]}")
-            yield _of(context, "high", i, settings.counts[1], f"greatest of the last {settings.counts[1]}")
-            yield _of(context, "trend", i, settings.counts[1], f"least-squares slope a row over the last {settings.counts[1]}")
+            yield from _values(context, i, 0 if measure.test else 2)
+        if own and not measure.test:
+            yield from _shape(context, i, settings.counts[1])
     for attribute in block.attributes if own else ():
         yield context.feature(
-            NAME, f"{attribute}.distinct.last{settings.recent}", "distinct", f"distinct {attribute} in the last {settings.recent} rows of {block.table}",
-            column=attribute, rows=settings.recent,
+            NAME,
+            f"{attribute}.distinct.last{settings.recent}",
+            "distinct",
+            f"distinct {attribute} in the last {settings.recent} rows of {block.table}",
+            column=attribute,
+            rows=settings.recent,
         )
+
+
+def _means(context: Context, measure: int, own: bool) -> Iterator[Feature]:
+    """Plain and weighted means; of a group only the longer ones, for it has more rows at a time."""
+    settings = context.settings
+    for rows in settings.counts if own else settings.counts[1:]:
+        yield _of(context, "mean", measure, rows, f"mean of the last {rows}")
+    for place, half_life in enumerate(settings.half_lives):
+        if own or place + 1 == len(settings.half_lives):
+            says = f"mean with half-life {half_life:g} rows"
+            yield _of(context, f"ewm{half_life:g}", measure, settings.recent, says, float(place))
+
+
+def _values(context: Context, measure: int, most: int) -> Iterator[Feature]:
+    for back in range(most + 1):
+        yield _of(context, "last", measure, back, f"the value {back} rows before the last")
+
+
+def _shape(context: Context, measure: int, rows: int) -> Iterator[Feature]:
+    yield _of(context, "low", measure, rows, f"least of the last {rows}")
+    yield _of(context, "high", measure, rows, f"greatest of the last {rows}")
+    yield _of(context, "trend", measure, rows, f"least-squares slope a row over the last {rows}")
 
 
 def _of(context: Context, aggregate: str, measure: int, rows: int, says: str, parameter: float = 0.0) -> Feature:
     label = context.block.measures[measure].label
-    suffix = f"{label}.{aggregate}" if aggregate.startswith("ewm") else f"{label}.{aggregate}{rows}" if aggregate == "last" else f"{label}.{aggregate}.last{rows}"
+    suffix = (
+        f"{label}.{aggregate}"
+        if aggregate.startswith("ewm")
+        else f"{label}.{aggregate}{rows}"
+        if aggregate == "last"
+        else f"{label}.{aggregate}.last{rows}"
+    )
     return context.feature(
-        NAME, suffix, aggregate, f"{says} of {label} of {context.block.table}", measure=measure, column=label, rows=rows, parameter=parameter
+        NAME,
+        suffix,
+        aggregate,
+        f"{says} of {label} of {context.block.table}",
+        measure=measure,
+        column=label,
+        rows=rows,
+        parameter=parameter,
     )
 
 

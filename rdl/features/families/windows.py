@@ -1,6 +1,7 @@
 """Counts, means, spreads and extremes over time windows that end at `as_of`, and over all history."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rdl.features.families.family import Context, Family
 from rdl.features.plan import Anchor, Feature, describe
@@ -30,10 +31,14 @@ def _propose(context: Context) -> Iterator[Feature]:
             yield _of(context, "min", i, 0)
             yield _of(context, "max", i, 0)
     if block.anchor is Anchor.SELF:
-        for short, long in zip(windows[:-2], windows[1:-1], strict=True):
+        for short, long in pairwise(windows[:-1]):
             yield context.feature(
-                NAME, f"burst.{describe(short)}", "burst", f"rows of {block.table} in {describe(short)} over those in {describe(long)}",
-                window=short, parameter=float(long),
+                NAME,
+                f"burst.{describe(short)}",
+                "burst",
+                f"rows of {block.table} in {describe(short)} over those in {describe(long)}",
+                window=short,
+                parameter=float(long),
             )
 
 
@@ -55,8 +60,13 @@ def _windows(context: Context) -> tuple[int, ...]:
 def _of(context: Context, aggregate: str, measure: int, window: int) -> Feature:
     label = context.block.measures[measure].label
     return context.feature(
-        NAME, f"{label}.{aggregate}.{describe(window)}", aggregate, f"{aggregate} of {label} of {context.block.table} in {describe(window)}",
-        measure=measure, column=label, window=window,
+        NAME,
+        f"{label}.{aggregate}.{describe(window)}",
+        aggregate,
+        f"{aggregate} of {label} of {context.block.table} in {describe(window)}",
+        measure=measure,
+        column=label,
+        window=window,
     )
 
 
@@ -85,7 +95,8 @@ def _std(uses: Uses, measure: int, side: str) -> str:
     n = uses.number(measure, side)
     s, q = (f"CAST({uses.between(uses.run(kind, measure), side)} AS DOUBLE)" for kind in "sq")
     spread = f"({q} - {s} * {s} / nullif({n}, 0))"
-    return f"CASE WHEN {n} > 1 THEN CASE WHEN {spread} > 1e-12 * {q} THEN sqrt({spread} / ({n} - 1)) * {uses.unit(measure)} ELSE 0 END END"
+    deviation = f"CASE WHEN {spread} > 1e-12 * {q} THEN sqrt({spread} / ({n} - 1)) * {uses.unit(measure)} ELSE 0 END"
+    return f"CASE WHEN {n} > 1 THEN {deviation} END"
 
 
 FAMILY = Family(NAME, _propose, _sql)
