@@ -171,8 +171,10 @@ def find_version(project: Project, task_name: str, which: str = CHAMPION) -> Ver
         UsageError: nothing is registered under that name.
     """
     store = find_store(project)
-    client = store.client()
     name = safe_name(task_name)
+    if not store.exists:
+        raise UsageError(f"no model of {task_name!r} is registered", where=store.uri, fix=f"train it first: rdl train {task_name}")
+    client = store.client()
     versions = client.search_model_versions(f"name = '{name}'")
     if not versions:
         known = [m.name for m in client.search_registered_models()]

@@ -1,8 +1,8 @@
 """Online predictions: MLflow's scoring server with the champion of a task, in this process.
 
-`mlflow models serve` starts a second Python under a shell and imports MLflow twice; here the same application is built once, which
-takes seconds off the start, and two things are mended at its edge: unknown columns are refused instead of ignored, and an answer
-never carries a traceback. SIGINT and SIGTERM end it after the requests under way.
+`mlflow models serve` starts a launcher, a shell and a second Python; here the same application is built in one process, so signals
+need no forwarding and nothing outlives the command. Two things are mended at its edge: unknown columns are refused instead of
+ignored, and an answer never carries a traceback. SIGINT and SIGTERM end it after the requests under way.
 """
 
 import json

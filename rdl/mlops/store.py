@@ -36,6 +36,11 @@ class Store:
     experiment: str | None
     project: str
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything can have been logged: a SQLite file that is not there yet is made by the first client."""
+        return not self.uri.startswith(_SQLITE) or Path(self.uri.removeprefix(_SQLITE)).is_file()
+
     def client(self) -> "MlflowClient":
         """A client of this store; the first one ever makes the SQLite file, which takes seconds."""
         from mlflow import MlflowClient

@@ -60,6 +60,13 @@ def test__find_version__unknown_task_or_alias__names_the_nearest(project, champi
         find_version(project, "churn", "champoin")
 
 
+def test__find_version__nothing_logged_yet__says_how_to_train_and_makes_no_store(project, tmp_path):
+    empty = dataclasses.replace(project, home=tmp_path / "home")
+    with pytest.raises(UsageError, match="rdl train churn"):
+        find_version(empty, "churn")
+    assert not (tmp_path / "home" / "mlflow.db").exists()
+
+
 def test__promote__better_in_the_same_regime__takes_the_alias(copy, task, add):
     assert promote(copy, task, add(fresh__roc_auc=0.70), force=True).promoted
     promotion = promote(copy, task, add(fresh__roc_auc=0.71))
