@@ -29,7 +29,8 @@ _YEAR, _WEEK = 365.2425, 7.0
 class GraphEncoder(nn.Module):
     """Encodes every node of a batch: `forward(batch)` returns float32[n, channels] by table.
 
-    Roots whose own row is not visible at their `as_of` get a learned vector instead of their columns.
+    Batches come from `rdl.gnn.batches`, which adds the rows' own times. Roots whose own row is not visible at their `as_of` get
+    a learned vector instead of their columns.
     """
 
     def __init__(self, statistics: Statistics, entity_table: str, channels: int, buckets: int, dropout: float) -> None:
@@ -54,7 +55,7 @@ class GraphEncoder(nn.Module):
             first, inverse = unique_rows(self._row_ids(batch, name))
             cutoff = batch[self.entity_table].cutoff[nodes.batch]
             words = self._words(nodes.x_cat[first], nodes.x_text[first])
-            moments = row_moments(nodes, first, cutoff)
+            moments = row_moments(nodes, first)
             row = encoder.rows(nodes.x_num[first], words, moments)  # [unique, channels]
             if len(first) < len(inverse):
                 row = functional.embedding(inverse, row)  # [n, channels]; its backward is deterministic
@@ -161,9 +162,9 @@ def unique_rows(ids: Tensor) -> tuple[Tensor, Tensor]:
     return first, inverse
 
 
-def row_moments(nodes: NodeStorage, first: Tensor, cutoff: Tensor) -> Tensor:
+def row_moments(nodes: NodeStorage, first: Tensor) -> Tensor:
     """The own time of the rows at `first` [u], then their timestamp columns: days since 1970, float64[u, 1 + m], NaN where null."""
-    own = cutoff[first].double() / DAY - nodes.age[first].double()
+    own = torch.where(nodes.age_known[first], nodes.time[first].double() / DAY, torch.nan)
     stamps = nodes.x_ts[first]
     days = torch.where(stamps == NEVER, torch.nan, stamps.double() / DAY)
     return torch.cat([own[:, None], days], dim=1)

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from rdl.errors import GraphError, ModelFileError
 from rdl.gnn import past
+from rdl.gnn.batches import stream
 from rdl.gnn.model import Blueprint, GraphModel
 from rdl.graph import GraphStore, Sampler
-from rdl.graph.batch import iterate_batches
 from rdl.task import History, Kind, Seeds
 
 FORMAT = 1
@@ -101,13 +101,16 @@ def predict(
     outputs = np.empty(len(seeds), np.float64)
     model.eval()
     with torch.inference_mode():
-        for batch in iterate_batches(store, sampler, seeds, plan.settings.batch_size):
+        for batch in stream(store, sampler, seeds, plan.settings.batch_size):
             place = batch[plan.entity_table].input_id
             logits = model(batch.to(device), labels[place].to(device))
-            outputs[place.cpu().numpy()] = logits.double().cpu().numpy()
-    if plan.kind is Kind.BINARY:
-        return np.asarray(1.0 / (1.0 + np.exp(-outputs)))
-    return outputs * plan.spread + plan.mean
+            outputs[place.cpu().numpy()] = finish(plan, logits.double()).cpu().numpy()
+    return outputs
+
+
+def finish(plan: Blueprint, outputs: Tensor) -> Tensor:
+    """Probabilities from logits, or values from standardised ones."""
+    return torch.sigmoid(outputs) if plan.kind is Kind.BINARY else outputs * plan.spread + plan.mean
 
 
 def past_features(plan: Blueprint, seeds: Seeds, history: History | None) -> NDArray[np.float32]:

@@ -16,16 +16,17 @@ class Head(nn.Module):
     """`forward(root, past, cutoff, as_of)` returns float32[seeds].
 
     Reads the root's vector [s, channels], the past labels [s, past], the calendar of the cutoff and how stale the database is.
+    Before training it says `base`.
     """
 
-    def __init__(self, channels: int, past: int, dropout: float) -> None:
+    def __init__(self, channels: int, past: int, base: float, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
         self.first = nn.Linear(channels + past + CALENDAR + 2, channels)
         self.dropout = nn.Dropout(dropout)
         self.last = nn.Linear(channels, 1)
         nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        nn.init.constant_(self.last.bias, base)  # else the first steps teach the features what the mean is
 
     def forward(self, root: Tensor, past: Tensor, cutoff: Tensor, as_of: Tensor) -> Tensor:
         """float32[seeds]: logits, or standardised values."""

@@ -1,5 +1,6 @@
 """Encoder, network and head as one module, and all that is needed to build it again."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,10 @@ class GraphModel(nn.Module):
         self.network = NETWORKS[settings.network](
             (plan.tables, plan.edges), plan.entity_table, settings.channels, len(settings.fanouts), settings.dropout
         )
-        self.head = Head(settings.channels, past.width(settings.history) if plan.reads_history else 0, settings.dropout)
+        labels = past.width(settings.history) if plan.reads_history else 0
+        share = min(max(plan.mean, 1e-3), 1 - 1e-3)
+        base = math.log(share / (1 - share)) if plan.kind is Kind.BINARY else 0.0
+        self.head = Head(settings.channels, labels, base, settings.dropout)
 
     def forward(self, batch: HeteroData, labels: Tensor) -> Tensor:
         """Outputs [seeds] for a batch and its seeds' past labels [seeds, k]."""

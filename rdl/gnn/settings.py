@@ -22,7 +22,7 @@ class GnnSettings:
         learning_rate, weight_decay, dropout, clip: of AdamW; `clip` bounds the norm of the gradient.
         warm_up: steps over which the learning rate rises to its value; it is constant from there on.
         averaging: decay of the running average of the weights, which is what is validated and kept.
-        patience: epochs without a better validation before training stops.
+        patience: epochs (and at least 40 steps) without a better validation before training stops.
         staleness: microseconds; each epoch every training seed's `as_of` is moved back by a draw from U(0, staleness).
         budget_s: seconds of wall time, or None for no limit.
         device: "auto" takes an accelerator where there is one.
@@ -30,20 +30,20 @@ class GnnSettings:
     """
 
     network: str = "sage"
-    channels: int = 64
-    fanouts: tuple[int, ...] = (48, 16)
+    channels: int = 32
+    fanouts: tuple[int, ...] = (32, 8)
     strategy: Literal["last", "uniform"] = "last"
     buckets: int = 8192
     history: int = 6
-    epochs: int = 20
-    batch_size: int = 512
-    learning_rate: float = 2e-3
+    epochs: int = 24
+    batch_size: int = 256
+    learning_rate: float = 1e-3
     weight_decay: float = 1e-2
-    dropout: float = 0.2
+    dropout: float = 0.3
     clip: float = 1.0
     warm_up: int = 20
     averaging: float = 0.97
-    patience: int = 5
+    patience: int = 4
     staleness: int = 0
     budget_s: float | None = None
     device: str = "auto"
@@ -55,7 +55,7 @@ class GnnSettings:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", where="settings of the network", fix="give at least 1")
         if not self.fanouts:
-            raise UsageError("there is no fan-out", where="settings of the network", fix="give one number a hop, such as (48, 16)")
+            raise UsageError("there is no fan-out", where="settings of the network", fix="give one number a hop, such as (32, 8)")
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON values."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rdl.errors import TaskError
+from rdl.gnn.batches import stream
 from rdl.gnn.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
 from rdl.gnn.fitted import FittedGnn, choose_device, fixed_threads, make_sampler, past_features, predict
 from rdl.gnn.head import loss
@@ -26,13 +27,15 @@ from rdl.gnn.model import Blueprint, GraphModel
 from rdl.gnn.settings import GnnSettings
 from rdl.gnn.statistics import fit_statistics
 from rdl.graph import GraphStore, Sampler
-from rdl.graph.batch import iterate_batches
 from rdl.task import History, Kind, Labels, Seeds
 
 _log = logging.getLogger(__name__)
 
 SAMPLE = 1024
 """Training seeds whose neighbourhoods give the statistics of ages."""
+
+LEAST_STEPS = 40
+"""Patience lasts at least so many steps: an epoch of few seeds teaches little."""
 
 
 def fit_gnn(
@@ -57,12 +60,14 @@ def fit_gnn(
     """
     if not len(train):
         raise TaskError("there is no training label", fix="choose a later as-of")
+    started = time.monotonic()
     plan = make_plan(store, kind, entity_table, train, settings, seed, reads_history=history is not None)
     with fixed_threads(settings.threads), seeded(seed, 0):
-        run = _Run(store, plan, train, seed, history)
-        if checkpoint is not None:
-            run.resume(checkpoint)
+        run = _Run(store, plan, train, seed, history, started)
         late = valid_history if valid_history is not None else history
+        if checkpoint is not None:
+            run.progress.run = _run_key(plan, seed, (train, valid), (history, late))
+            run.resume(checkpoint)
         run.train(valid, late, checkpoint)
         return run.result()
 
@@ -74,7 +79,7 @@ def make_plan(
     rng = np.random.default_rng([seed, 0])
     some = np.sort(rng.permutation(len(train))[:SAMPLE])
     sampler = Sampler(store, entity_table, settings.fanouts, settings.strategy, seed)
-    batches = iterate_batches(store, sampler, train.seeds[some], settings.batch_size)
+    batches = stream(store, sampler, train.seeds[some], settings.batch_size)
     spread = float(train.target.std())
     return Blueprint(
         settings=settings,
@@ -92,7 +97,9 @@ def make_plan(
 class _Run:
     """One training run: the model, its average, its optimizer, and how far it has come."""
 
-    def __init__(self, store: GraphStore, plan: Blueprint, train: Labels, seed: int, history: History | None) -> None:
+    def __init__(
+        self, store: GraphStore, plan: Blueprint, train: Labels, seed: int, history: History | None, started: float
+    ) -> None:
         self.store, self.plan, self.train_labels, self.seed, self.history = store, plan, train, seed, history
         self.settings = plan.settings
         self.device = choose_device(self.settings.device)
@@ -102,11 +109,11 @@ class _Run:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay, fused=True
         )
-        self.progress = Progress(run=_run_key(plan, train, seed))
+        self.progress = Progress(run="")
         self.sampler = make_sampler(store, plan, seed)
         scaled = train.target if plan.kind is Kind.BINARY else (train.target - plan.mean) / plan.spread
         self.target = torch.from_numpy(scaled.astype(np.float32))
-        self.started = time.monotonic()
+        self.started = started
 
     def train(self, valid: Labels | None, history: History | None, checkpoint: Path | None) -> None:
         """Epochs until the last one, the validation's patience or the budget ends."""
@@ -153,7 +160,7 @@ class _Run:
         sampler = self.sampler
         if self.settings.strategy == "uniform":
             sampler = make_sampler(self.store, self.plan, self.seed + 1_000_003 * epoch)
-        batches = iterate_batches(self.store, sampler, seeds, self.settings.batch_size, _mixed(self.seed, epoch))
+        batches = stream(self.store, sampler, seeds, self.settings.batch_size, _mixed(self.seed, epoch))
         total, whole = 0.0, True
         self.model.train()
         with seeded(self.seed, epoch):
@@ -215,7 +222,9 @@ class _Run:
 
     def _patience_ended(self, valid: Labels | None) -> bool:
         waited = self.progress.epoch - self.progress.best_epoch
-        return valid is not None and self.progress.best_epoch > 0 and waited >= self.settings.patience
+        steps = waited * -(-len(self.train_labels) // self.settings.batch_size)
+        worn_out = waited >= self.settings.patience and steps >= LEAST_STEPS
+        return valid is not None and self.progress.best_epoch > 0 and worn_out
 
     def _budget_ended(self) -> bool:
         budget = self.settings.budget_s
@@ -249,11 +258,15 @@ def _copy(model: GraphModel) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-def _run_key(plan: Blueprint, train: Labels, seed: int) -> str:
+def _run_key(plan: Blueprint, seed: int, labels: tuple[Labels | None, ...], histories: tuple[History | None, ...]) -> str:
     """What decides the result, as a hash; not the number of epochs, nor the budget."""
     values = plan.to_json()
     values["settings"] = {k: v for k, v in values["settings"].items() if k not in ("epochs", "budget_s")}
     digest = hashlib.sha256(json.dumps([values, seed], sort_keys=True).encode())
-    for array in (train.seeds.entity, train.seeds.cutoff, train.seeds.as_of, train.target):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    given = [(x.seeds.entity, x.seeds.cutoff, x.seeds.as_of, x.target) if x else () for x in labels]
+    past = [(h.entity, h.cutoff, h.time, h.value) if h else () for h in histories]
+    for arrays in (*given, *past):
+        digest.update(str(len(arrays)).encode())
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

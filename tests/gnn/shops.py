@@ -23,6 +23,7 @@ SMALL = GnnSettings(
     warm_up=5,
     averaging=0.9,
     dropout=0.0,
+    patience=12,
     threads=1,
     device="cpu",
 )
@@ -30,10 +31,11 @@ SMALL = GnnSettings(
 
 @dataclass(frozen=True)
 class Shops:
-    """A store and labels at CUTOFF."""
+    """A store, labels at CUTOFF, and the share of good visits that they come from."""
 
     store: GraphStore
     labels: Labels
+    share: np.ndarray
 
     def halves(self) -> tuple[Labels, Labels]:
         """Two thirds of the users, and the others."""
@@ -71,4 +73,4 @@ def make_shops(*, cut=False, more_after=0, table="items", brand_of_new=None) -> 
         {("visits", "user.id", "users"): user, ("visits", "shop", table): np.full(len(shop), -1) if cut else shop},
     )
     seeds = Seeds.at(np.arange(USERS), np.full(USERS, CUTOFF))
-    return Shops(store, Labels(seeds, (share > 0.5).astype(np.float64)))
+    return Shops(store, Labels(seeds, (share > 0.5).astype(np.float64)), share)

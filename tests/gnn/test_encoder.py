@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from rdl.gnn.batches import stream, with_times
 from rdl.gnn.encoder import GraphEncoder, calendar, piecewise, unique_rows
 from rdl.gnn.statistics import TableStatistics, fit_statistics
 from rdl.graph import GraphStore, NodeTable, Sampler
-from rdl.graph.batch import iterate_batches, to_hetero_data
+from rdl.graph.batch import to_hetero_data
 from rdl.task import Seeds
 from rdl.timeline import ALWAYS, DAY, NEVER
 
@@ -34,11 +35,11 @@ def store():
 
 def encoder_of(store, seeds):
     sampler = Sampler(store, "people", [4, 4])
-    statistics = fit_statistics(store, "people", int(seeds.as_of.max()), iterate_batches(store, sampler, seeds, 4))
+    statistics = fit_statistics(store, "people", int(seeds.as_of.max()), stream(store, sampler, seeds, 4))
     torch.manual_seed(0)
     encoder = GraphEncoder(statistics, "people", 8, 64, 0.0)
     torch.nn.init.normal_(encoder.embedding.weight)
-    return encoder, to_hetero_data(store, sampler.sample(seeds))
+    return encoder, with_times(store, to_hetero_data(store, sampler.sample(seeds)))
 
 
 def test__nulls_infinities_and_bare_tables__give_finite_vectors(store):

@@ -39,7 +39,7 @@ def test__two_hop_signal__learned_only_where_the_edge_is():
 
 def test__regression__beats_the_mean():
     world = make_shops()
-    labels = Labels(world.labels.seeds, 50 + 20 * world.labels.target)
+    labels = Labels(world.labels.seeds, 50 + 20 * world.share)
     world = replace(world, labels=labels)
     train, rest = world.halves()
     fitted = fit(world, kind=Kind.REGRESSION, settings=replace(SMALL, epochs=12))
