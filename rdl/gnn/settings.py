@@ -26,7 +26,8 @@ class GnnSettings:
         staleness: microseconds; each epoch every training seed's `as_of` is moved back by a draw from U(0, staleness).
         budget_s: seconds of wall time, or None for no limit.
         device: "auto" takes an accelerator where there is one.
-        threads: cores torch may use while fitting and predicting. It is part of the result: sums are split by it.
+        threads: cores torch uses while fitting and predicting (another one prepares batches). Sums are split by it, so it is
+            part of the result: a setting, and not what the machine has.
     """
 
     network: str = "sage"
@@ -47,7 +48,7 @@ class GnnSettings:
     staleness: int = 0
     budget_s: float | None = None
     device: str = "auto"
-    threads: int = 2
+    threads: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fanouts", tuple(int(f) for f in self.fanouts))

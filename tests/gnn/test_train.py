@@ -31,7 +31,7 @@ def test__two_hop_signal__learned_only_where_the_edge_is():
         world = make_shops(cut=cut)
         _, rest = world.halves()
         found[cut] = score(
-            Kind.BINARY, rest.target, fit(world, settings=replace(SMALL, epochs=12)).predict(world.store, rest.seeds)
+            Kind.BINARY, rest.target, fit(world, settings=replace(SMALL, epochs=18)).predict(world.store, rest.seeds)
         )
     assert found[False] > 0.9
     assert found[True] < 0.7
