@@ -44,12 +44,14 @@ class BoostSettings:
 
     Attributes:
         rounds: trees a seed at most; what is used is chosen on folds.
+        patience: rounds without a better score after which a fold stops.
         seeds: models that are averaged.
         columns: features that are kept at most, by their gain in a short fit on the earliest rows.
         half_life: years after which an older row weighs half, or None for equal weights.
     """
 
-    rounds: int = 500
+    rounds: int = 600
+    patience: int = 60
     learning_rate: float = 0.04
     max_depth: int = 5
     min_child_weight: float = 10.0
@@ -195,8 +197,8 @@ class Curve:
     """One fold's outcome.
 
     Attributes:
-        scores: [rounds] the metric on the validation rows after every round, larger is better.
-        booster: the fold's model, of all rounds.
+        scores: [rounds] the metric on the validation rows after every round until the fold stopped, larger is better.
+        booster: the fold's model, of all these rounds.
         valid: the validation rows.
     """
 
@@ -240,6 +242,7 @@ def learning_curve(
         num_boost_round=settings.rounds,
         evals=[(watch, "valid")],
         evals_result=history,
+        early_stopping_rounds=settings.patience,
         verbose_eval=False,
     )
     name = _EVAL[metric]
@@ -248,9 +251,10 @@ def learning_curve(
 
 
 def best_rounds(curves: Sequence[Curve]) -> int:
-    """The number of rounds whose mean score over the folds, each weighted by its rows, is best."""
+    """The number of rounds whose mean score over the folds, each weighted by its rows, is best; all folds must have come that far."""
     sizes = np.array([len(c.valid) for c in curves], dtype=np.float64)
-    mean = np.average([_smooth(c.scores) for c in curves], axis=0, weights=sizes)
+    reached = min(len(c.scores) for c in curves)
+    mean = np.average([_smooth(c.scores)[:reached] for c in curves], axis=0, weights=sizes)
     return int(np.argmax(mean)) + 1
 
 

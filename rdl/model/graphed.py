@@ -4,15 +4,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rdl.gnn import FittedGnn, fit_gnn
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.member import Choice, Context, FittedMember, FoldExamples, Member
 
 log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from rdl.gnn import FittedGnn
 
 Float64 = NDArray[np.float64]
 
@@ -21,7 +24,7 @@ Float64 = NDArray[np.float64]
 class FittedGraphed(FittedMember):
     """A trained network."""
 
-    gnn: FittedGnn
+    gnn: "FittedGnn"
 
     def predict(self, inputs: Prepared, source: Source) -> Float64:
         """[n] probability or value."""
@@ -57,11 +60,15 @@ class Graphed(Member):
 
     def load(self, folder: Path) -> FittedGraphed:
         """Read what `save` wrote."""
+        from rdl.gnn import FittedGnn
+
         return FittedGraphed(FittedGnn.load(folder))
 
     def _train(
         self, train: Examples, valid: Examples | None, context: Context, step: str, epochs: int | None, share: float
-    ) -> FittedGnn:
+    ) -> "FittedGnn":
+        from rdl.gnn import fit_gnn
+
         settings = context.settings.gnn
         if epochs is not None:
             settings = replace(settings, epochs=epochs)

@@ -1,7 +1,7 @@
 """What members read: seeds with their features and past labels, and the graph.
 
-`Source` binds one database, task and plan; `prepare` computes features at training, validation and scoring alike. Seeds on different
-lattices of cutoffs are computed apart, so a seed's inputs never depend on the other seeds of a call.
+`Source` binds one database, task and plan; `prepare` computes features at training, validation and scoring alike. Seeds on
+different lattices of cutoffs are computed apart, so a seed's inputs never depend on the other seeds of a call.
 """
 
 from dataclasses import dataclass

@@ -7,8 +7,7 @@ refit is the second half alone. Both halves are kept in the project's home and f
 
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +22,9 @@ from rdl.model.selection import select_features
 from rdl.model.settings import Choices, FitSettings
 from rdl.model.training import Training, prepare_training
 from rdl.task import Kind, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 

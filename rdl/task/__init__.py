@@ -2,12 +2,12 @@
 
 from rdl.task.catalog import find_task, list_tasks
 from rdl.task.cutoffs import Fold, Split, forward_folds, mature, mature_cutoffs, phase, split_cutoffs
+from rdl.task.history import past_labels
 from rdl.task.labels import (
     check_classes,
     entity_keys,
     find_entities,
     labels_at,
-    past_labels,
     population_at,
     split_labels,
 )

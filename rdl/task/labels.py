@@ -12,7 +12,7 @@ from rdl.database.keys import as_key
 from rdl.database.sandbox import Sandbox
 from rdl.errors import TaskError, nearest
 from rdl.task.cutoffs import Split, history_cutoffs, split_cutoffs
-from rdl.task.seeds import History, Int, Labels, Seeds
+from rdl.task.seeds import Int, Labels, Seeds
 from rdl.task.task import Kind, Task
 from rdl.timeline import DAY, format_time
 
@@ -93,16 +93,6 @@ def _derived_population(database: Database, task: Task, cutoffs: Int) -> Seeds:
     people = [np.unique(recent.entity[np.isin(recent.cutoff, grid)]) for grid in grids]
     sizes = np.array([len(p) for p in people], dtype=np.int64)
     return Seeds.at(np.concatenate([_NONE, *people]), np.repeat(moments, sizes))
-
-
-def past_labels(database: Database, task: Task, cutoffs: Int) -> History:
-    """The task's own past labels for seeds at `cutoffs`, which must lie on one lattice."""
-    grid = history_cutoffs(task, cutoffs, database.span[0])
-    if not len(grid):
-        return History(_NONE, _NONE, _NONE, np.array([], dtype=np.float64))
-    labels, _ = labels_at(database, task, grid)
-    seeds = labels.seeds
-    return History(seeds.entity, seeds.cutoff, seeds.cutoff + task.last_read(0), labels.target)
 
 
 def entity_keys(database: Database, task: Task, entity: Int) -> pa.Array:

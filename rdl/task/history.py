@@ -1,0 +1,54 @@
+"""The task's own past labels, as rows that the law of time applies to; asked once, then kept in the project's home.
+
+A file is named by the hash of everything the labels depend on: the snapshot, the queries, the lattice.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from rdl.database import Database
+from rdl.task.cutoffs import history_cutoffs
+from rdl.task.labels import labels_at
+from rdl.task.seeds import History, Int
+from rdl.task.task import Task
+
+_COLUMNS = ("entity", "cutoff", "time", "value")
+
+
+def past_labels(database: Database, task: Task, cutoffs: Int) -> History:
+    """Past labels for seeds at `cutoffs`, which must lie on one lattice.
+
+    Raises:
+        TaskError, SqlError: see `labels_at`.
+    """
+    grid = history_cutoffs(task, cutoffs, database.span[0])
+    if not len(grid):
+        none = np.array([], dtype=np.int64)
+        return History(none, none, none, np.array([], dtype=np.float64))
+    path = database.project.home / "history" / f"{_key(database, task, grid)}.npz"
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as kept:
+            return History(*(kept[name] for name in _COLUMNS))
+    labels, _ = labels_at(database, task, grid)
+    seeds = labels.seeds
+    history = History(seeds.entity, seeds.cutoff, seeds.cutoff + task.last_read(0), labels.target)
+    _keep(path, history)
+    return history
+
+
+def _keep(path: Path, history: History) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.stem}.{os.getpid()}.tmp.npz")
+    np.savez(aside, **{name: getattr(history, name) for name in _COLUMNS})
+    aside.replace(path)
+
+
+def _key(database: Database, task: Task, grid: Int) -> str:
+    asked = [database.fingerprint, task.label_sql, task.population_sql, task.entity_table, task.entity_column, task.last_read(0)]
+    digest = hashlib.sha256(json.dumps(asked).encode())
+    digest.update(grid.tobytes())
+    return digest.hexdigest()[:24]
