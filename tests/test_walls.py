@@ -24,7 +24,7 @@ STOREYS = [
     {"evaluate"},
     {"mlops"},
     {"pipeline"},
-    {"cli"},
+    {"api", "cli"},
 ]
 STOREY = {house: level for level, houses in enumerate(STOREYS) for house in houses}
 OWNERS = {

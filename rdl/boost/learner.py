@@ -251,7 +251,7 @@ def learning_curve(
 
 
 def best_rounds(curves: Sequence[Curve]) -> int:
-    """The number of rounds whose mean score over the folds, each weighted by its rows, is best; all folds must have come that far."""
+    """The number of rounds whose mean score over the folds, weighted by their rows, is best; all folds must have come that far."""
     sizes = np.array([len(c.valid) for c in curves], dtype=np.float64)
     reached = min(len(c.scores) for c in curves)
     mean = np.average([_smooth(c.scores)[:reached] for c in curves], axis=0, weights=sizes)

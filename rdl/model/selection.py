@@ -1,7 +1,7 @@
 """Which of the planned features are worth computing.
 
-A short fit on the rows that are older than every fold's later rows; what it gains nothing from is dropped from the plan, and
-is then computed neither for training nor for scoring. The entity's own columns and the calendar always stay: a member reads them alone.
+A short fit on the rows that are older than every fold's later rows; what it gains nothing from is dropped from the plan, and is
+then computed neither for training nor for scoring. The entity's own columns and the calendar stay: a member reads them alone.
 """
 
 import logging
