@@ -14,7 +14,7 @@ project = "shop"
 steps   = ["demo", "check", "train", "evaluate", "register", "promote", "score", "report"]
 tasks   = ["churn"]
 [demo]
-rows = 3000
+rows = 4000
 [fit]
 members = ["entity"]
 [evaluate]
