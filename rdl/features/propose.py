@@ -12,8 +12,8 @@ from rdl.features.survey import ColumnSurvey, Survey
 SCALE_BITS = 32
 """A measure's largest magnitude at the survey takes this many bits; values up to 2**10 times larger still count exactly."""
 MOST_CATEGORIES = 300
-LASTING = 0.2
-"""Below this turnover the last row's parent stands for the entity's present group; above it the recent parents are averaged."""
+LASTING = 0.5
+"""Where a smaller share of rows changes the parent, the last row's is the entity's present group; else the recent ones count."""
 
 
 def plan_features(schema: Schema, entity_table: str, settings: PlanSettings, survey: Survey) -> FeaturePlan:
@@ -38,18 +38,7 @@ def _blocks(schema: Schema, entity: str, settings: PlanSettings, survey: Survey)
     yield from own
     if settings.history:
         yield Block("history", Anchor.SELF, None, (_label(settings),), family="target")
-    for source, ascent in _groups(schema, entity, own, settings, survey):
-        lasting = not source.facts or not source.facts.hops or survey.turnover[source.facts, ascent] < LASTING
-        for facts in descents(schema, ascent.end, settings.depth if not lasting else 1):
-            yield Block(
-                f"{ascent}>{facts}",
-                Anchor.LAST if lasting else Anchor.RECENT,
-                facts,
-                _measures(schema[facts.table], survey),
-                source=source.name,
-                ascent=ascent,
-                family="record",
-            )
+    yield from _records(schema, entity, own, settings, survey)
     for table in dict.fromkeys(block.facts.table for block in own if block.facts):
         if schema[table].time is not None:
             measures = _measures(schema[table], survey)
@@ -67,20 +56,37 @@ def _own(schema: Schema, chain: Chain, survey: Survey) -> Block:
     return Block(str(chain), Anchor.SELF, chain, _measures(table, survey), (*categories, *references))
 
 
-def _groups(schema: Schema, entity: str, own: list[Block], settings: PlanSettings, survey: Survey) -> Iterator[tuple[Block, Chain]]:
-    """Parents that go on living, each from the one block that leads there with the most rows."""
-    best: dict[tuple[str, str], tuple[int, Block, Chain]] = {}
-    for block in (Block(entity, Anchor.SELF, Chain(entity)), *own):
+def _records(schema: Schema, entity: str, own: list[Block], settings: PlanSettings, survey: Survey) -> Iterator[Block]:
+    """What became of everybody's rows with the entity's parents: the team's results, the supplier's lines.
+
+    Rows of a table are seen from the parents of the entity's own rows of that table (the lines of the suppliers of its lines), or
+    of its most numerous rows where it has none of its own.
+    """
+    leading: dict[tuple[str, str], dict[str, tuple[Block, Chain]]] = {}
+    for block in sorted((Block(entity, Anchor.SELF, Chain(entity)), *own), key=lambda b: (-schema[b.table].rows, b.name)):
         assert block.facts is not None
         for ascent in ascents(schema, block.facts.table, settings.depth):
-            if ascent.end == entity or ascent.hops[:1] == block.facts.hops[:1] or not _lives(schema, ascent, settings, survey):
-                continue
-            rows = schema[block.facts.table].rows
-            key = (ascent.end, ascent.hops[-1].column)
-            if key not in best or rows > best[key][0]:
-                best[key] = (rows, block, ascent)
-    for _, block, ascent in best.values():
-        yield block, ascent
+            if ascent.end != entity and ascent.hops[:1] != block.facts.hops[:1] and _lives(schema, ascent, settings, survey):
+                leading.setdefault((ascent.end, ascent.hops[-1].column), {}).setdefault(block.table, (block, ascent))
+    for (end, _), sources in leading.items():
+        for facts in descents(schema, end, settings.depth):
+            if schema[facts.table].time is not None and facts.table != entity:
+                source, ascent = sources.get(facts.table) or next(iter(sources.values()))
+                yield _record(schema, source, ascent, facts, survey)
+
+
+def _record(schema: Schema, source: Block, ascent: Chain, facts: Chain, survey: Survey) -> Block:
+    assert source.facts is not None
+    lasting = not source.facts.hops or survey.turnover[source.facts, ascent] < LASTING
+    return Block(
+        f"{ascent}>{facts}",
+        Anchor.LAST if lasting else Anchor.RECENT,
+        facts,
+        _measures(schema[facts.table], survey),
+        source=source.name,
+        ascent=ascent,
+        family="record",
+    )
 
 
 def _lives(schema: Schema, ascent: Chain, settings: PlanSettings, survey: Survey) -> bool:

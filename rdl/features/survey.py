@@ -40,8 +40,8 @@ class Survey:
     Attributes:
         columns: by (table, column).
         references: by (table, reference column).
-        turnover: by (descent to the entity, ascent from the same rows): distinct parents per row within one entity, near 0 for
-            a lasting parent (the driver's team), near 1 for a new one each time (the product of a line).
+        turnover: by (descent to the entity, ascent from the same rows): the share of rows whose parent is not that of
+            the row before: near 0 for a lasting parent (the driver's team), near 1 for a new one each time (a line's product).
     """
 
     as_of: int

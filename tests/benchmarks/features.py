@@ -64,6 +64,8 @@ def synthetic(folder: Path, facts: int, count: int) -> None:
             {
                 "_row": row,
                 "_time": data.time,
+                "user": data.user,
+                "item": data.item,
                 "_ref_user": data.user.astype(np.int64),
                 "_ref_item": data.item.astype(np.int64),
                 "amount": data.amount,
