@@ -1,7 +1,8 @@
 """One prediction from several members: non-negative weights that sum to one, fitted on out-of-fold predictions.
 
 Probabilities are blended as log-odds, values as they are, so a seed's blend depends on its own predictions alone. Weights minimise
-the log loss (binary) or the absolute or squared error (regression), and are shrunk towards equal ones where there are few rows.
+the log loss (binary) or the absolute or squared error (regression). Where there are few rows they are shrunk towards equal ones among
+the members that got any: what a member adds is uncertain then, but not that a useless one adds nothing.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ Float64 = NDArray[np.float64]
 
 SHRINK_ROWS = 300.0
 """Rows at which the fitted and the equal weights count alike."""
+LEAST = 0.02
+"""A member with a smaller fitted weight is left out."""
 
 
 def fit_blend(members: Mapping[str, Float64], target: Float64, kind: Kind, metric: str) -> dict[str, float]:
@@ -47,8 +50,10 @@ def fit_blend(members: Mapping[str, Float64], target: Float64, kind: Kind, metri
     )
     weights = np.clip(found.x if found.success else equal, 0.0, None)
     weights /= weights.sum()
+    used = weights > LEAST
     trust = len(target) / (len(target) + SHRINK_ROWS)
-    mixed = trust * weights + (1.0 - trust) * equal
+    mixed = np.where(used, trust * weights + (1.0 - trust) / used.sum(), 0.0)
+    mixed /= mixed.sum()
     return {name: round(float(w), 6) for name, w in zip(names, mixed, strict=True)}
 
 

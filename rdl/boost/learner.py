@@ -50,21 +50,20 @@ class BoostSettings:
         half_life: years after which an older row weighs half, or None for equal weights.
     """
 
-    rounds: int = 600
+    rounds: int = 500
     patience: int = 60
-    learning_rate: float = 0.04
-    max_depth: int = 5
-    min_child_weight: float = 10.0
+    learning_rate: float = 0.03
+    max_depth: int = 4
+    min_child_weight: float = 30.0
     subsample: float = 0.7
-    colsample_bytree: float = 0.5
-    colsample_bynode: float = 0.3
-    reg_lambda: float = 5.0
-    max_bin: int = 128
+    colsample_bytree: float = 0.15
+    reg_lambda: float = 10.0
+    max_bin: int = 64
     max_cat_to_onehot: int = 8
     seeds: int = 3
     threads: int = 2
     columns: int = 320
-    half_life: float | None = None
+    half_life: float | None = 10.0
 
 
 @dataclass(frozen=True)
@@ -272,11 +271,12 @@ def with_rounds(settings: BoostSettings, rounds: int) -> BoostSettings:
 
 
 def recency_weight(cutoff: NDArray[np.int64], half_life: float | None) -> Float64 | None:
-    """[n] weights that halve every `half_life` years before the newest cutoff; None for equal weights."""
+    """[n] weights of mean 1 that halve every `half_life` years before the newest cutoff; None for equal weights."""
     if half_life is None:
         return None
     years = (cutoff.max() - cutoff) / (365.25 * 86_400e6)
-    return np.asarray(np.exp2(-years / half_life))
+    weight = np.exp2(-years / half_life)
+    return np.asarray(weight / weight.mean())
 
 
 def _parameters(kind: Kind, metric: str, settings: BoostSettings, seed: int, target: Float64) -> dict[str, Any]:
@@ -289,7 +289,6 @@ def _parameters(kind: Kind, metric: str, settings: BoostSettings, seed: int, tar
         "min_child_weight": settings.min_child_weight,
         "subsample": settings.subsample,
         "colsample_bytree": settings.colsample_bytree,
-        "colsample_bynode": settings.colsample_bynode,
         "reg_lambda": settings.reg_lambda,
         "max_bin": settings.max_bin,
         "max_cat_to_onehot": settings.max_cat_to_onehot,

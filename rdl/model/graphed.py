@@ -70,6 +70,9 @@ class Graphed(Member):
         from rdl.gnn import fit_gnn
 
         settings = context.settings.gnn
+        if context.staleness:  # drawn anew in every epoch, instead of from the copies
+            train = train.rows(np.flatnonzero(train.inputs.seeds.as_of == train.inputs.seeds.cutoff))
+            settings = replace(settings, staleness=context.staleness)
         if epochs is not None:
             settings = replace(settings, epochs=epochs)
         if context.seconds is not None:

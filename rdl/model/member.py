@@ -41,12 +41,14 @@ class Context:
         source: database, task, plan and graph.
         settings: how to fit.
         checkpoints: a folder where long fits keep their progress.
+        staleness: how old the database may be when the model predicts, microseconds.
         seconds: wall time this member may take for the step at hand, None for no limit.
     """
 
     source: Source
     settings: FitSettings
     checkpoints: Path
+    staleness: int = 0
     seconds: float | None = None
 
     @property

@@ -44,9 +44,8 @@ class Training:
         if self.settings.budget_s is not None:
             seconds = max(1.0, share * (self.settings.budget_s - (time.monotonic() - self.started)))
         run = f"{self.source.database.fingerprint[:12]}-{self.source.plan.hash}-{self.as_of}-{self.staleness}-{self.settings.seed}"
-        return Context(
-            self.source, self.settings, self.source.database.project.home / "checkpoints" / self.source.task.name / run, seconds
-        )
+        folder = self.source.database.project.home / "checkpoints" / self.source.task.name / run
+        return Context(self.source, self.settings, folder, self.staleness, seconds)
 
     def folds(self) -> list[FoldExamples]:
         """Forward-chained folds, oldest first; those whose training rows hold one class only are left out."""

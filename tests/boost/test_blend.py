@@ -42,10 +42,16 @@ def test__fit_blend__any_regression__weights_lie_on_the_simplex(seed: int, n: in
     assert weights["x"] >= weights["z"]
 
 
-def test__fit_blend__few_rows__stays_near_equal_weights() -> None:
+def test__fit_blend__few_rows__stays_near_equal_weights_among_those_used() -> None:
     members, target = _binary(30)
-    weights = fit_blend(members, target, Kind.BINARY, "roc_auc")
-    assert all(abs(w - 1 / 3) < 0.1 for w in weights.values())
+    used = [w for w in fit_blend(members, target, Kind.BINARY, "roc_auc").values() if w > 0]
+    assert all(abs(w - 1 / len(used)) < 0.1 for w in used)
+
+
+def test__fit_blend__useless_member__gets_nothing_however_few_the_rows() -> None:
+    target = np.linspace(0, 10, 60)
+    members = {"good": target + 0.01, "bad": -target}
+    assert fit_blend(members, target, Kind.REGRESSION, "mae") == {"bad": 0.0, "good": 1.0}
 
 
 def test__fit_blend__single_member__takes_all() -> None:
