@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from rdl.boost.blend import blend, fit_blend
 from rdl.boost.learner import (
+    DEFAULTS,
     BoostSettings,
     Curve,
     FittedBoost,
@@ -22,6 +23,7 @@ from rdl.boost.learner import (
 )
 
 __all__ = [
+    "DEFAULTS",
     "BoostSettings",
     "Curve",
     "FittedBoost",

@@ -1,8 +1,8 @@
 """One prediction from several members: non-negative weights that sum to one, fitted on out-of-fold predictions.
 
 Probabilities are blended as log-odds, values as they are, so a seed's blend depends on its own predictions alone. Weights minimise
-the log loss (binary) or the absolute or squared error (regression). Where there are few rows they are shrunk towards equal ones among
-the members that got any: what a member adds is uncertain then, but not that a useless one adds nothing.
+the log loss (binary), the absolute or the squared error (regression). Where there are few rows they are shrunk towards equal ones
+among the members that got any: what a member adds is uncertain then, but not that a useless one adds nothing.
 """
 
 from collections.abc import Mapping

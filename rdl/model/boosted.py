@@ -59,14 +59,14 @@ class Boosted(Member):
             log.info("%s: fold %d of %d, %d rows", self.name, i + 1, len(folds), len(fold.train.target))
             train, valid = fold.train.inputs.features, fold.valid.inputs.features
             encoding = Encoding.fit(train)
-            weight = recency_weight(fold.train.inputs.seeds.cutoff, context.settings.boost.half_life)
+            weight = recency_weight(fold.train.inputs.seeds.cutoff, context.boost.half_life)
             curves.append(
                 learning_curve(
                     (encoded_matrix(train, encoding, self.families), fold.train.target),
                     (encoded_matrix(valid, encoding, self.families), fold.valid.target),
                     context.kind,
                     context.metric,
-                    context.settings.boost,
+                    context.boost,
                     context.settings.seed,
                     weight,
                 )
@@ -80,7 +80,7 @@ class Boosted(Member):
         log.info("%s: fitting %d rounds on %d rows", self.name, choice["rounds"], len(examples.target))
         features = examples.inputs.features
         encoding = Encoding.fit(features)
-        settings = with_rounds(context.settings.boost, choice["rounds"])
+        settings = with_rounds(context.boost, choice["rounds"])
         weight = recency_weight(examples.inputs.seeds.cutoff, settings.half_life)
         boost = fit_boost(
             encoded_matrix(features, encoding, self.families),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rdl.boost import DEFAULTS, BoostSettings
 from rdl.features import FeaturePlan
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.settings import FitSettings
@@ -55,6 +56,11 @@ class Context:
     def kind(self) -> Kind:
         """The task's kind."""
         return self.source.task.kind
+
+    @property
+    def boost(self) -> BoostSettings:
+        """The settings of XGBoost that hold for this task."""
+        return self.settings.boost or DEFAULTS[self.kind]
 
     @property
     def metric(self) -> str:

@@ -82,7 +82,7 @@ def choose(training: Training) -> tuple[Choices, Training]:
             where=str(task.path),
             fix="set every shorter, or train as of a later time",
         )
-    plan = select_features(training.source.plan, folds[0].train, task.kind, task.metric, settings.boost, settings.seed)
+    plan = select_features(training.source.plan, folds[0].train, training.context(0.5))
     training = training.only(plan)
     folds = [f.only(plan) for f in folds]
     target = np.concatenate([f.valid.target for f in folds])

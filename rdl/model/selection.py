@@ -8,34 +8,30 @@ import logging
 
 import numpy as np
 
-from rdl.boost import BoostSettings, recency_weight, select_columns
+from rdl.boost import recency_weight, select_columns
 from rdl.features import Encoding, FeaturePlan
 from rdl.model.boosted import OWN, encoded_matrix
 from rdl.model.inputs import Examples
+from rdl.model.member import Context
 from rdl.task import Kind
 
 log = logging.getLogger(__name__)
 
 
-def select_features(
-    plan: FeaturePlan, earliest: Examples, kind: Kind, metric: str, settings: BoostSettings, seed: int
-) -> FeaturePlan:
-    """The plan with at most `settings.columns` features beside the entity's own.
+def select_features(plan: FeaturePlan, earliest: Examples, context: Context) -> FeaturePlan:
+    """The plan with as many features as the settings of XGBoost allow, beside the entity's own.
 
     Args:
         plan: everything that was planned.
         earliest: the training rows of the earliest fold.
-        kind: what the target is.
-        metric: what the task is judged by.
-        settings: of the short fit.
-        seed: of the short fit.
+        context: task and settings.
     """
-    if kind is Kind.BINARY and len(np.unique(earliest.target)) < 2:
+    if context.kind is Kind.BINARY and len(np.unique(earliest.target)) < 2:
         return plan
     features = earliest.inputs.features
     matrix = encoded_matrix(features, Encoding.fit(features), ())
-    weight = recency_weight(earliest.inputs.seeds.cutoff, settings.half_life)
-    kept = select_columns(matrix, earliest.target, kind, metric, settings, seed, weight)
+    weight = recency_weight(earliest.inputs.seeds.cutoff, context.boost.half_life)
+    kept = select_columns(matrix, earliest.target, context.kind, context.metric, context.boost, context.settings.seed, weight)
     names = {matrix.names[i] for i in kept} | {f.name for f in plan.features if f.family in OWN}
     pruned = plan.only(names)
     log.info("features: %d of %d kept", len(pruned.features), len(plan.features))

@@ -25,6 +25,8 @@ class FitSettings:
         rows: training rows at most, copies included; more are sampled evenly.
         copies: staleness-matched copies of every training seed, where the regime asks for staleness.
         plan_depth: how many references features walk.
+        boost: of XGBoost; by default what suits the task's kind.
+        gnn: of the networks.
     """
 
     seed: int = 0
@@ -34,7 +36,7 @@ class FitSettings:
     rows: int = 40_000
     copies: int = 3
     plan_depth: int = 2
-    boost: BoostSettings = field(default_factory=BoostSettings)
+    boost: BoostSettings | None = None
     gnn: GnnSettings = field(default_factory=GnnSettings)
 
 

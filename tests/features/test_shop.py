@@ -1,0 +1,29 @@
+"""The whole plan of the demo shop, at one late cutoff: wide queries over strings, which DuckDB 2.0.0 needs a setting to survive."""
+
+from pathlib import Path
+
+import numpy as np
+
+from rdl.database import open_database
+from rdl.database.demo import write_demo
+from rdl.features import PlanSettings, compute_features, plan_features, survey_database
+from rdl.project import open_project
+from rdl.task import find_task, past_labels, population_at
+from rdl.timeline import parse_time
+
+
+def test__compute_features__demo_shop__fills_every_family(tmp_path: Path) -> None:
+    write_demo(tmp_path / "shop", 3000)
+    database = open_database(open_project(tmp_path / "shop"))
+    task = find_task(database, "churn")
+    as_of = parse_time("2025-12-22")
+    seeds = population_at(database, task, np.array([as_of]))
+    with database.engine() as engine:
+        survey = survey_database(engine, database.schema, task.entity_table, as_of)
+        plan = plan_features(database.schema, task.entity_table, PlanSettings(task.horizon), survey)
+        matrix = compute_features(plan, engine, seeds, past_labels(database, task, seeds.cutoff))
+    filled = dict.fromkeys(plan.families, 0.0)
+    for name, column in zip(matrix.families, matrix.values.T, strict=True):
+        filled[name] = max(filled[name], float(np.mean(~np.isnan(column))))
+    assert len(seeds) > 50
+    assert all(share > 0.5 for share in filled.values()), filled
