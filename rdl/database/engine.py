@@ -62,7 +62,7 @@ def connect(memory_limit: str = "4GB", threads: int = 2, temp: Path | None = Non
         config["temp_directory"] = str(temp)
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("SET TimeZone = 'UTC'").fetchall()
-    # DuckDB 2.0.0 ends with an internal error where strings of two joins meet in the cache between operators; without it all is well.
+    # DuckDB 2.0.0 dies of an internal error where strings of two joins meet in the cache between operators: do without it.
     connection.execute("SET enable_caching_operators = false").fetchall()
     return connection
 

@@ -18,6 +18,7 @@ class GnnSettings:
         buckets: rows of the one embedding table that all categorical values and words share.
         history: how many of the entity's own past labels are read one by one (their mean and count are read too).
         epochs: passes over the training seeds; the most of them where a validation set stops earlier.
+        epoch_seeds: seeds an epoch at most; where there are more, every epoch draws other ones.
         batch_size: seeds in a step.
         learning_rate, weight_decay, dropout, clip: of AdamW; `clip` bounds the norm of the gradient.
         warm_up: steps over which the learning rate rises to its value; it is constant from there on.
@@ -37,6 +38,7 @@ class GnnSettings:
     buckets: int = 8192
     history: int = 6
     epochs: int = 24
+    epoch_seeds: int = 12_288
     batch_size: int = 256
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
@@ -52,7 +54,7 @@ class GnnSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fanouts", tuple(int(f) for f in self.fanouts))
-        for name in ("channels", "buckets", "epochs", "batch_size", "threads"):
+        for name in ("channels", "buckets", "epochs", "epoch_seeds", "batch_size", "threads"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", where="settings of the network", fix="give at least 1")
         if not self.fanouts:

@@ -154,8 +154,9 @@ class _Run:
         _log.info("gnn: resumed after epoch %d", self.progress.epoch)
 
     def _epoch(self, epoch: int) -> bool:
-        """One pass over the training seeds; False when the budget ended it early."""
-        seeds = self._seeds(epoch)
+        """One pass over the training seeds, or over as many as an epoch may have; False when the budget ended it early."""
+        chosen = self._chosen(epoch)
+        seeds, target = self._seeds(epoch)[chosen], self.target[torch.from_numpy(chosen)]
         labels = torch.from_numpy(past_features(self.plan, seeds, self.history))
         sampler = self.sampler
         if self.settings.strategy == "uniform":
@@ -168,7 +169,7 @@ class _Run:
                 if self._budget_ended():
                     whole = False
                     break
-                total += self._step(batch, labels) * batch[self.plan.entity_table].batch_size
+                total += self._step(batch, labels, target) * batch[self.plan.entity_table].batch_size
         self.progress.epoch = epoch
         _log.info("gnn: epoch %d, loss %.4f, %.1f s", epoch, total / len(seeds), time.monotonic() - self.started)
         return whole
@@ -182,13 +183,20 @@ class _Run:
         back = rng.integers(0, self.settings.staleness, len(seeds))
         return Seeds(seeds.entity, seeds.cutoff, seeds.as_of - back)
 
-    def _step(self, batch: Any, labels: Tensor) -> float:
+    def _chosen(self, epoch: int) -> NDArray[np.int64]:
+        """Indices of an epoch's training seeds, ascending; other ones in every epoch where there are too many for one."""
+        count, most = len(self.train_labels), self.settings.epoch_seeds
+        if count <= most:
+            return np.arange(count)
+        return np.sort(np.random.default_rng([self.seed, epoch, 2]).choice(count, most, replace=False))
+
+    def _step(self, batch: Any, labels: Tensor, target: Tensor) -> float:
         place = batch[self.plan.entity_table].input_id
         rate = self.settings.learning_rate * min(1.0, (self.progress.step + 1) / max(self.settings.warm_up, 1))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         output = self.model(batch.to(self.device), labels[place.cpu()].to(self.device))
-        value = loss(self.plan.kind, output, self.target[place.cpu()].to(self.device))
+        value = loss(self.plan.kind, output, target[place.cpu()].to(self.device))
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)

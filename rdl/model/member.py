@@ -91,7 +91,12 @@ class Member(ABC):
 
     @abstractmethod
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
-        """Decide on the folds; return the choice and the out-of-fold predictions of each fold's later rows."""
+        """Decide on the folds.
+
+        Returns:
+            The choice, and the out-of-fold predictions of the later rows of each fold; of the latest ones only where a member
+            costs too much to be fitted on them all.
+        """
 
     @abstractmethod
     def fit(self, examples: Examples, choice: Choice, context: Context) -> FittedMember:

@@ -66,7 +66,7 @@ def fit_model(
 
 
 def choose(training: Training) -> tuple[Choices, Training]:
-    """Select features, let every member choose on the folds, and blend what they predicted out of fold.
+    """Select features, let every member choose on the folds, and blend what all of them predicted out of fold.
 
     Returns:
         The choices, and the training with the selected features.
@@ -85,12 +85,13 @@ def choose(training: Training) -> tuple[Choices, Training]:
     plan = select_features(training.source.plan, folds[0].train, training.context(0.5))
     training = training.only(plan)
     folds = [f.only(plan) for f in folds]
-    target = np.concatenate([f.valid.target for f in folds])
     chosen: dict[str, Mapping[str, Any]] = {}
-    predictions: dict[str, Float64] = {}
+    parts: dict[str, list[Float64]] = {}
     for name in settings.members:
-        chosen[name], parts = member(name).choose(folds, training.context(0.5))
-        predictions[name] = np.concatenate(parts)
+        chosen[name], parts[name] = member(name).choose(folds, training.context(0.5))
+    shared = min(len(p) for p in parts.values())
+    target = np.concatenate([f.valid.target for f in folds[-shared:]])
+    predictions = {name: np.concatenate(p[-shared:]) for name, p in parts.items()}
     weights = fit_blend(predictions, target, task.kind, task.metric)
     log.info("blend: %s", ", ".join(f"{name} {w:.2f}" for name, w in weights.items()))
     mixed = {**predictions, "blend": blend(predictions, weights, task.kind)}
