@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rdl.api import OpenProject, ProjectTask, TrainedModel, evaluate, open, train  # noqa: A004
+    from rdl.api import OpenProject, ProjectTask, TrainedModel, open, train  # noqa: A004
     from rdl.errors import RdlError
     from rdl.model import FitSettings
 
-__all__ = ["FitSettings", "OpenProject", "ProjectTask", "RdlError", "TrainedModel", "__version__", "evaluate", "open", "train"]
+__all__ = ["FitSettings", "OpenProject", "ProjectTask", "RdlError", "TrainedModel", "__version__", "open", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ project = rdl.open("shop")
 task = project.task("churn")
 model = rdl.train(task)
 model.predict(["C000001", "C000002"])          # an Arrow table: key, cutoff, prediction
-rdl.evaluate(task, regime="fresh").metrics
+task.evaluate(regime="fresh").metrics
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ import pyarrow as pa
 
 from rdl.database import Database, open_database
 from rdl.errors import DataError
-from rdl.evaluate import Evaluation, Regime
-from rdl.evaluate import evaluate as _evaluate
+from rdl.evaluate import Evaluation, Regime, evaluate
 from rdl.model import FitSettings, Model, fit_model, load_model, save_model
 from rdl.project import open_project
 from rdl.task import Seeds, Task, find_entities, find_task, list_tasks, population_at
@@ -51,6 +50,10 @@ class ProjectTask:
 
     database: Database
     task: Task
+
+    def evaluate(self, regime: str = "fresh", settings: FitSettings | None = None) -> Evaluation:
+        """Backtest on the test split in one regime: frozen, fresh or rolling."""
+        return evaluate(self.database, self.task, Regime(regime), settings or FitSettings())
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,3 @@ def train(task: ProjectTask, as_of: str | None = None, settings: FitSettings | N
     """Fit on every label that is mature at `as_of`, the end of the data by default."""
     moment = parse_time(as_of) if as_of is not None else task.database.span[1] + 1
     return TrainedModel(task.database, fit_model(task.database, task.task, moment, settings or FitSettings()))
-
-
-def evaluate(task: ProjectTask, regime: str = "fresh", settings: FitSettings | None = None) -> Evaluation:
-    """Backtest on the test split in one regime: frozen, fresh or rolling."""
-    return _evaluate(task.database, task.task, Regime(regime), settings or FitSettings())

@@ -27,7 +27,7 @@ def test__open_train_predict__round_trip(folder: Path, tmp_path: Path) -> None:
 
 
 def test__evaluate__regime__is_scored(folder: Path) -> None:
-    found = rdl.evaluate(rdl.open(folder).task("spend"), "frozen", replace(TREES, members=("entity",)))
+    found = rdl.open(folder).task("spend").evaluate("frozen", replace(TREES, members=("entity",)))
     assert found.rows > 0
     assert found.metrics["blend"]["mae"] > 0
 

@@ -10,12 +10,13 @@ In each, everything is chosen on temporal folds before `test`; the test labels a
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rdl.database import Database
-from rdl.model import FitSettings, Model, fit_model
+from rdl.model import FitSettings, Model, Source, fit_model
 from rdl.task import Labels, Split, Task, split_labels
 from rdl.timeline import format_time
 
@@ -67,17 +68,14 @@ def backtest(database: Database, task: Task, regime: Regime, settings: FitSettin
     seeds = labels.seeds.frozen(task.test) if regime is Regime.FROZEN else labels.seeds
     blocks = np.array_split(cutoffs, min(refits, len(cutoffs))) if regime is Regime.ROLLING else [cutoffs]
     fits = [task.test, *(int(b[0]) for b in blocks[1:])]
-    prediction = np.empty(len(labels), dtype=np.float64)
-    members = {name: np.empty(len(labels), dtype=np.float64) for name in settings.members}
-    first: Model | None = None
-    for fit_at, block in zip(fits, blocks, strict=True):
+    models = []
+    for fit_at in fits:
         log.info("%s: fitting as of %s", regime.value, format_time(fit_at))
-        model = fit_model(database, task, fit_at, settings, staleness, choose_at=task.test)
-        first = first or model
-        rows = np.flatnonzero((seeds.cutoff >= block[0]) & (seeds.cutoff <= block[-1]))
-        found = model.predict(database, seeds[rows])
-        prediction[rows] = found.prediction
-        for name, values in found.members.items():
-            members[name][rows] = values
-    assert first is not None
-    return Backtest(Labels(seeds, labels.target), prediction, members, first, tuple(fits))
+        models.append(fit_model(database, task, fit_at, settings, staleness, choose_at=task.test))
+    source = Source(database, task, models[0].plan)  # the choices were made once: all models read the same features
+    batch = source.prepare(seeds)
+    starts = [*(int(np.searchsorted(seeds.cutoff, b[0])) for b in blocks), len(seeds)]  # labels are in the order of their cutoffs
+    found = [m.predict_prepared(source, batch.rows(*ends)) for m, ends in zip(models, pairwise(starts), strict=True)]
+    members = {name: np.concatenate([f.members[name] for f in found]) for name in settings.members}
+    prediction = np.concatenate([f.prediction for f in found])
+    return Backtest(Labels(seeds, labels.target), prediction, members, models[0], tuple(fits))

@@ -56,21 +56,6 @@ class FeatureMatrix:
             self.levels,
         )
 
-    def only(self, plan: FeaturePlan) -> "FeatureMatrix":
-        """The columns of a plan with fewer features."""
-        wanted = {f.name for f in plan.features}
-        numbers = [i for i, name in enumerate(self.names) if name in wanted]
-        categories = [i for i, name in enumerate(self.category_names) if name in wanted]
-        return FeatureMatrix(
-            tuple(self.names[i] for i in numbers),
-            tuple(self.families[i] for i in numbers),
-            self.values[:, numbers],
-            tuple(self.category_names[i] for i in categories),
-            tuple(self.category_families[i] for i in categories),
-            self.codes[:, categories],
-            tuple(self.levels[i] for i in categories),
-        )
-
 
 def compute_features(plan: FeaturePlan, engine: Engine, seeds: Seeds, history: History | None = None) -> FeatureMatrix:
     """The plan's features of `seeds`, in their order.

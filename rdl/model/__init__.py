@@ -2,6 +2,7 @@
 
 from rdl.model.cache import code_version
 from rdl.model.fitted import Model, Predictions
+from rdl.model.inputs import Source
 from rdl.model.recipe import fit_model
 from rdl.model.settings import MEMBERS, Choices, FitSettings, resolve_members
 from rdl.model.storage import load_model, save_model
@@ -12,6 +13,7 @@ __all__ = [
     "FitSettings",
     "Model",
     "Predictions",
+    "Source",
     "code_version",
     "fit_model",
     "load_model",

@@ -16,6 +16,7 @@ from typing import Any
 
 from rdl import __version__
 from rdl.database import Database
+from rdl.database.engine import shipped
 from rdl.errors import ModelFileError
 from rdl.model.fitted import Model
 from rdl.model.settings import Choices, FitSettings
@@ -61,10 +62,9 @@ def cached_model(database: Database, key: str, make: Callable[[], Model]) -> Mod
 @cache
 def code_version() -> str:
     """The version of rdl with a hash of its sources and SQL: changed code fits anew."""
-    package = Path(__file__).resolve().parent.parent
-    sql = package / "_sql" if (package / "_sql").is_dir() else package.parent / "sql"
+    package, templates = Path(__file__).resolve().parent.parent, shipped("sql")
     digest = hashlib.sha256()
-    for folder in (package, sql):
-        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.sql")]):
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    for root, pattern in ((package, "*.py"), (templates, "*.sql")):
+        for path in sorted(root.rglob(pattern)):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"

@@ -11,7 +11,7 @@ from rdl.boost import blend
 from rdl.database import Database
 from rdl.errors import SchemaError, nearest
 from rdl.features import FeaturePlan
-from rdl.model.inputs import Source
+from rdl.model.inputs import Batch, Source
 from rdl.model.member import FittedMember
 from rdl.model.settings import Choices
 from rdl.task import Seeds, Task
@@ -67,9 +67,13 @@ class Model:
             SchemaError: the database lacks a table or column that the model reads.
         """
         check_schema(self, database)
-        members = {name: np.empty(len(seeds), dtype=np.float64) for name in self.fitted}
         source = Source(database, self.task, self.plan)
-        for index, inputs in source.prepare(seeds) if len(seeds) else ():
+        return self.predict_prepared(source, source.prepare(seeds))
+
+    def predict_prepared(self, source: Source, batch: Batch) -> Predictions:
+        """Predictions of inputs that were prepared with this model's plan."""
+        members = {name: np.empty(batch.size, dtype=np.float64) for name in self.fitted}
+        for index, inputs in batch.parts:
             for name, member in self.fitted.items():
                 members[name][index] = member.predict(inputs, source)
         return Predictions(blend(members, self.weights, self.task.kind), members)

@@ -49,13 +49,22 @@ class Examples:
         """Seeds and targets alone."""
         return Labels(self.inputs.seeds, self.target)
 
-    def only(self, plan: FeaturePlan) -> "Examples":
-        """The examples with the features of a plan that has fewer."""
-        return Examples(Prepared(self.inputs.seeds, self.inputs.features.only(plan), self.inputs.history), self.target)
-
     def rows(self, index: Int) -> "Examples":
         """The examples at `index`."""
         return Examples(self.inputs.rows(index), self.target[index])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Seeds of any number of lattices: (places in the batch, inputs) per lattice; together they hold every place once."""
+
+    size: int
+    parts: tuple[tuple[Int, Prepared], ...]
+
+    def rows(self, first: int, last: int) -> "Batch":
+        """The places first, …, last - 1."""
+        inside = [(index - first, inputs, (index >= first) & (index < last)) for index, inputs in self.parts]
+        return Batch(last - first, tuple((i[keep], inputs.rows(np.flatnonzero(keep))) for i, inputs, keep in inside if keep.any()))
 
 
 @dataclass(frozen=True)
@@ -66,10 +75,11 @@ class Source:
     task: Task
     plan: FeaturePlan
 
-    def prepare(self, seeds: Seeds) -> list[tuple[Int, Prepared]]:
-        """(row indices, inputs) per lattice, ordered by lattice; together they hold every seed once."""
+    def prepare(self, seeds: Seeds) -> Batch:
+        """Seeds of any number of lattices with their inputs."""
         phases = phase(self.task, seeds.cutoff)
-        return [(index, self._prepare(seeds[index])) for index in (np.flatnonzero(phases == p) for p in np.unique(phases))]
+        indices = [np.flatnonzero(phases == p) for p in np.unique(phases)]
+        return Batch(len(seeds), tuple((index, self._prepare(seeds[index])) for index in indices))
 
     def examples(self, labels: Labels) -> Examples:
         """Labels of one lattice with their inputs."""

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdl.boost import DEFAULTS, BoostSettings
-from rdl.features import FeaturePlan
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.settings import FitSettings
 from rdl.task import Kind
@@ -28,10 +27,6 @@ class FoldExamples:
 
     train: Examples
     valid: Examples
-
-    def only(self, plan: FeaturePlan) -> "FoldExamples":
-        """The fold with the features of a plan that has fewer."""
-        return FoldExamples(self.train.only(plan), self.valid.only(plan))
 
 
 @dataclass(frozen=True)

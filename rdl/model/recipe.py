@@ -13,7 +13,6 @@ import numpy as np
 
 from rdl.boost import blend, fit_blend
 from rdl.database import Database
-from rdl.errors import TaskError
 from rdl.model.cache import cached_choices, cached_model, fit_key
 from rdl.model.fitted import Model
 from rdl.model.member import Float64
@@ -75,16 +74,9 @@ def choose(training: Training) -> tuple[Choices, Training]:
         TaskError: no fold can be made: the labels of the first cutoffs hold one class only.
     """
     task, settings = training.source.task, training.settings
-    folds = training.folds()
-    if not folds:
-        raise TaskError(
-            "no temporal fold can be made: too few cutoffs, or one class only in the early ones",
-            where=str(task.path),
-            fix="set every shorter, or train as of a later time",
-        )
-    plan = select_features(training.source.plan, folds[0].train, training.context(0.5))
+    plan = select_features(training.source.plan, training.earliest(), training.context(0.5))
     training = training.only(plan)
-    folds = [f.only(plan) for f in folds]
+    folds = training.folds()
     chosen: dict[str, Mapping[str, Any]] = {}
     parts: dict[str, list[Float64]] = {}
     for name in settings.members:

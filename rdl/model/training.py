@@ -3,28 +3,33 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from rdl.database import Database
+from rdl.errors import TaskError
 from rdl.features import FeaturePlan, PlanSettings, plan_features, survey_database
 from rdl.model.inputs import Examples, Int, Source
 from rdl.model.member import Context, FoldExamples
 from rdl.model.settings import FitSettings
-from rdl.task import Kind, Labels, Seeds, Task, check_classes, forward_folds, labels_at, mature_cutoffs, sample_labels
+from rdl.task import Fold, Kind, Labels, Seeds, Task, check_classes, forward_folds, labels_at, mature_cutoffs, sample_labels
 
 log = logging.getLogger(__name__)
 
 
+SELECTION_ROWS = 4_000
+"""Rows, copies included, on which it is decided which features are worth computing."""
+
+
 @dataclass(frozen=True)
 class Training:
-    """Prepared labels.
+    """Mature labels, and what can be made of them.
 
     Attributes:
         source: database, task, plan and graph.
         labels: mature labels, once each.
-        examples: the labels' seeds with their stale copies, prepared; copies stand behind one another, in the labels' order.
         as_of: every label was mature then.
         staleness: how old a database the copies pretend at most, microseconds.
         started: `time.monotonic()` when the fit began, for the budget.
@@ -33,10 +38,14 @@ class Training:
     source: Source
     settings: FitSettings
     labels: Labels
-    examples: Examples
     as_of: int
     staleness: int
     started: float
+
+    @cached_property
+    def examples(self) -> Examples:
+        """The labels with their stale copies, prepared; copies stand behind one another, in the labels' order."""
+        return self._prepared(self.labels)
 
     def context(self, share: float) -> Context:
         """What members are told; of the time that is left, one may take `share`."""
@@ -47,57 +56,88 @@ class Training:
         folder = self.source.database.project.home / "checkpoints" / self.source.task.name / run
         return Context(self.source, self.settings, folder, self.staleness, seconds)
 
+    def earliest(self) -> Examples:
+        """A sample of the earliest fold's training rows: older than every row that a fold predicts.
+
+        Raises:
+            TaskError: no fold can be made.
+        """
+        older = self.labels[self._blocks()[0].train]
+        return self._prepared(sample_labels(older, SELECTION_ROWS // (1 + self.copies), self.settings.seed))
+
     def folds(self) -> list[FoldExamples]:
-        """Forward-chained folds, oldest first; those whose training rows hold one class only are left out."""
-        folds = [self._fold(f.train, f.valid) for f in forward_folds(self.source.task, self.labels, self.settings.folds)]
+        """Forward-chained folds, oldest first; where the model will see a stale database, so do their later rows."""
+        blocks = self._blocks()
+        train = [self.examples.rows(self._with_copies(b.train)) for b in blocks]
+        if not self.staleness:
+            return [FoldExamples(t, self.examples.rows(b.valid)) for t, b in zip(train, blocks, strict=True)]
+        later = [self._stale(self.labels[b.valid]) for b in blocks]
+        whole = self.source.examples(Labels.concat(later))
+        ends = np.cumsum([0, *(len(part) for part in later)])
+        return [FoldExamples(t, whole.rows(np.arange(ends[i], ends[i + 1]))) for i, t in enumerate(train)]
+
+    def _blocks(self) -> list[Fold]:
+        """Row indices of the folds whose training rows hold both classes."""
+        blocks = forward_folds(self.source.task, self.labels, self.settings.folds)
         binary = self.source.task.kind is Kind.BINARY
-        return [f for f in folds if not binary or len(np.unique(f.train.target)) == 2]
+        found = [b for b in blocks if not binary or len(np.unique(self.labels.target[b.train])) == 2]
+        if not found:
+            raise TaskError(
+                "no temporal fold can be made: too few cutoffs, or one class only in the early ones",
+                where=str(self.source.task.path),
+                fix="set every shorter, or train as of a later time",
+            )
+        return found
+
+    def _with_copies(self, rows: Int) -> Int:
+        """Indices into the examples: the rows and their stale copies."""
+        count = len(self.labels)
+        return np.concatenate([rows + i * count for i in range(len(self.examples.target) // count)])
+
+    def _stale(self, later: Labels) -> Labels:
+        """A fold's later rows as a database sees them that stopped when the fold began, or `staleness` before each cutoff."""
+        snapshot = np.maximum(int(later.seeds.cutoff.min()), later.seeds.cutoff - self.staleness)
+        return Labels(later.seeds.stale(later.seeds.cutoff - snapshot), later.target)
 
     def only(self, plan: FeaturePlan) -> "Training":
-        """The same with the features of a plan that has fewer."""
-        source = Source(self.source.database, self.source.task, plan)
-        return Training(source, self.settings, self.labels, self.examples.only(plan), self.as_of, self.staleness, self.started)
+        """The same with the features of another plan."""
+        return replace(self, source=Source(self.source.database, self.source.task, plan))
 
-    def _fold(self, train: Int, valid: Int) -> FoldExamples:
-        """The examples of one fold; where the model will see a stale database, so do the fold's later rows."""
-        count = len(self.labels)
-        copies = len(self.examples.target) // count
-        rows = np.concatenate([train + i * count for i in range(copies)])
-        if not self.staleness:
-            return FoldExamples(self.examples.rows(rows), self.examples.rows(valid))
-        later = self.labels[valid]
-        snapshot = np.maximum(int(later.seeds.cutoff.min()), later.seeds.cutoff - self.staleness)
-        stale = later.seeds.stale(later.seeds.cutoff - snapshot)
-        return FoldExamples(self.examples.rows(rows), self.source.examples(Labels(stale, later.target)))
+    @property
+    def copies(self) -> int:
+        """Stale copies of every label."""
+        return self.settings.copies if self.staleness else 0
+
+    def _prepared(self, labels: Labels) -> Examples:
+        seeds = [labels.seeds, *_stale_copies(labels.seeds, self.staleness, self.copies, self.settings.seed)]
+        log.info("features: %d for %d rows", len(self.source.plan.features), len(labels) * len(seeds))
+        return self.source.examples(Labels(Seeds.concat(seeds), np.tile(labels.target, len(seeds))))
 
 
 def prepare_training(
     database: Database, task: Task, as_of: int, settings: FitSettings, staleness: int, plan: FeaturePlan | None = None
 ) -> Training:
-    """Labels, plan and features of one fit; nothing at or after `as_of` is read.
+    """Labels and plan of one fit; nothing at or after `as_of` is read.
 
     Raises:
         TaskError: there are fewer than three mature cutoffs, no labels, or one class only.
     """
     started = time.monotonic()
-    copies = settings.copies if staleness else 0
     labels, report = labels_at(database, task, mature_cutoffs(task, as_of, database.span))
-    labels = sample_labels(labels, settings.rows // (1 + copies), settings.seed)
+    labels = sample_labels(labels, settings.rows // (1 + settings.copies) if staleness else settings.rows, settings.seed)
     check_classes(task, labels)
     log.info("labels: %d of %d rows at %d cutoffs", len(labels), report.rows, len(np.unique(labels.seeds.cutoff)))
     if plan is None:
         plan = _plan(database, task, as_of, settings, float(np.abs(labels.target).max()))
-    source = Source(database, task, plan)
-    seeds = [labels.seeds, *_stale_copies(labels.seeds, staleness, copies, settings.seed)]
-    log.info("features: %d for %d rows", len(plan.features), len(labels) * len(seeds))
-    examples = source.examples(Labels(Seeds.concat(seeds), np.tile(labels.target, len(seeds))))
-    return Training(source, settings, labels, examples, as_of, staleness, started)
+    return Training(Source(database, task, plan), settings, labels, as_of, staleness, started)
 
 
 def _plan(database: Database, task: Task, as_of: int, settings: FitSettings, magnitude: float) -> FeaturePlan:
     with database.engine() as engine:
         survey = survey_database(engine, database.schema, task.entity_table, as_of, settings.plan_depth)
-    asked = PlanSettings(task.horizon, settings.plan_depth, label_magnitude=max(1.0, magnitude))
+    whole = PlanSettings(task.horizon, settings.plan_depth, label_magnitude=max(1.0, magnitude))
+    seen = as_of - database.span[0]
+    asked = replace(whole, multiples=tuple(m for m in whole.multiples if m * task.horizon < seen))
     return plan_features(database.schema, task.entity_table, asked, survey)
 
 

@@ -9,12 +9,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rdl.database.engine import shipped
+from rdl.model import code_version
 from rdl.pipeline.step import Step, Unit
 
 if TYPE_CHECKING:
@@ -66,19 +63,3 @@ def unit_key(unit: Unit, step: Step, pipeline: "Pipeline", source: "Source | Non
 def _definition(task: "Task") -> dict[str, Any]:
     """What decides a task's labels; where its file lies does not."""
     return {name: value for name, value in asdict(task).items() if name != "path"}
-
-
-@cache
-def code_version() -> str:
-    """The version of rdl and a hash of its Python and SQL sources."""
-    try:
-        number = version("rdl")
-    except PackageNotFoundError:
-        number = "0"
-    package, templates = Path(__file__).resolve().parent.parent, shipped("sql")
-    digest = hashlib.blake2b(digest_size=10)
-    for root, pattern in ((package, "*.py"), (templates, "*.sql")):
-        for file in sorted(root.rglob(pattern)):
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0")
-            digest.update(hashlib.blake2b(file.read_bytes(), digest_size=16).digest())
-    return f"{number}+{digest.hexdigest()}"

@@ -40,7 +40,9 @@ def test__fit_model__every_member__predicts_better_than_chance(world: Database, 
     assert set(model.choices.out_of_fold) == {*MEMBERS, "blend"}
 
 
-def test__fit_model__same_seed__gives_identical_bits_whatever_the_order_of_input_rows(world: Database, model: Model, tmp_path: Path) -> None:
+def test__fit_model__same_seed__gives_identical_bits_whatever_the_order_of_input_rows(
+    world: Database, model: Model, tmp_path: Path
+) -> None:
     content = tables()
     order = np.random.default_rng(1).permutation(len(content["events"]))
     again = write(tmp_path / "p", {**content, "events": content["events"].take(order)})
@@ -78,7 +80,9 @@ def test__fit_model__rewritten_future__fits_the_same_model(world: Database, mode
 
 
 @pytest.mark.parametrize("shift", [-1, 0, 1])
-def test__predict__one_row_around_the_cutoff__is_seen_only_before_it(world: Database, model: Model, tmp_path: Path, shift: int) -> None:
+def test__predict__one_row_around_the_cutoff__is_seen_only_before_it(
+    world: Database, model: Model, tmp_path: Path, shift: int
+) -> None:
     """An event whose arrival (time + lag) is a microsecond before the cutoff changes predictions; at or after it, nothing."""
     content = tables()
     rows = content["events"].to_pylist()
@@ -112,7 +116,9 @@ def test__predict__no_seeds__gives_nothing(world: Database, model: Model) -> Non
 
 def test__predict__database_without_a_column__is_refused(model: Model, tmp_path: Path) -> None:
     content = tables()
-    other = write(tmp_path / "p", {**content, "events": content["events"].rename_columns(["event", "user", "item", "at", "kind", "sum"])})
+    other = write(
+        tmp_path / "p", {**content, "events": content["events"].rename_columns(["event", "user", "item", "at", "kind", "sum"])}
+    )
     with pytest.raises(SchemaError, match="reads events.amount"):
         model.predict(other, Seeds.at(np.array([0]), np.array([CUTOFF])))
 

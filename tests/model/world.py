@@ -116,7 +116,9 @@ def write(folder: Path, content: dict[str, pa.Table]) -> Database:
     for name, table in content.items():
         pq.write_table(table, folder / "data" / f"{name}.parquet")
     (folder / "sql" / "tasks" / "active.sql").write_text(TASK.format(name="active", kind="binary", label="count(e.event) > 0"))
-    (folder / "sql" / "tasks" / "spend.sql").write_text(TASK.format(name="spend", kind="regression", label="coalesce(sum(e.amount), 0)"))
+    (folder / "sql" / "tasks" / "spend.sql").write_text(
+        TASK.format(name="spend", kind="regression", label="coalesce(sum(e.amount), 0)")
+    )
     return open_database(open_project(folder))
 
 
@@ -136,7 +138,9 @@ def rewrite_future(content: dict[str, pa.Table], seed: int, cutoff: int = CUTOFF
     for i in range(int(draw.integers(0, 80))):
         at = moment + timedelta(hours=int(draw.integers(-1, 300)))  # an hour before and the lag make it arrive at the cutoff
         user = f"u{int(draw.integers(0, USERS))}"
-        kept.append({"event": first + i, "user": user, "item": int(draw.integers(0, ITEMS)), "at": at, "kind": "new", "amount": 1e6})
+        kept.append(
+            {"event": first + i, "user": user, "item": int(draw.integers(0, ITEMS)), "at": at, "kind": "new", "amount": 1e6}
+        )
     for i in range(int(draw.integers(0, 5))):
         users.append({"user": f"v{i}", "joined": moment, "friend": "u1", "favourite": 1, "city": "Mars", "age": 500.0})
     shuffled = [kept[i] for i in draw.permutation(len(kept))]

@@ -1,6 +1,9 @@
 """How models are fitted: one section for the step that trains and the step that evaluates, so that they speak of the same model."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from pydantic import Field
 
 from rdl.errors import PipelineError, TimeError
 from rdl.pipeline.step import Context, Settings
@@ -11,13 +14,14 @@ if TYPE_CHECKING:
 
 
 class FitSection(Settings):
-    """`[fit]`: the seed, the members of the blend, and the wall time that one fit may take.
+    """`[fit]`: the seed, the members of the blend, the training rows at most, and the wall time that one fit may take.
 
     A budget makes results depend on the machine's speed; leave it out where runs must repeat exactly.
     """
 
     seed: int = 0
     members: list[str] | None = None
+    rows: int | None = Field(default=None, ge=100)
     budget: str | None = None
 
 
@@ -36,4 +40,5 @@ def fit_settings(context: Context) -> "FitSettings":
         budget = parse_duration(section.budget) / SECOND if section.budget is not None else None
     except TimeError as error:
         raise PipelineError(error.what, where=f"{context.pipeline.path}, [fit] budget", fix=error.fix) from error
-    return FitSettings(seed=section.seed, budget_s=budget, members=members)
+    settings = FitSettings(seed=section.seed, budget_s=budget, members=members)
+    return settings if section.rows is None else replace(settings, rows=section.rows)
