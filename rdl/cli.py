@@ -159,12 +159,10 @@ def evaluate(
     regimes = [_regime(name) for name in regime or [r.value for r in Regime]]
     if out is not None and len(regimes) > 1:
         raise UsageError("--out holds one regime's predictions", where="rdl evaluate", fix="name one regime with --regime")
-    found: list[Evaluation] = []
     with _progress():
         database, chosen = _task(project, home, task)
         settings = _settings(seed, budget, members)
-        for name in regimes:
-            found.append(backtest(database, chosen, name, settings, refits))
+        found = [backtest(database, chosen, name, settings, refits) for name in regimes]
         if out is not None:
             found[0].write_predictions(out)
         if report is not None:
@@ -197,7 +195,8 @@ def score(
         loaded = load_version(database.project, version)
         summary = predict(database.project, database, loaded.task, loaded, _as_of(as_of, database), out, version=version.number)
     facts = {"task": task, "as_of": format_time(summary.as_of), "rows": summary.rows, "model": version.uri, "out": str(out)}
-    said = f"{summary.rows:,} predictions as of {facts['as_of']} by {version.uri}: mean {summary.mean:.4g}, {summary.low:.4g} to {summary.high:.4g}"
+    spread = f"mean {summary.mean:.4g}, {summary.low:.4g} to {summary.high:.4g}"
+    said = f"{summary.rows:,} predictions as of {facts['as_of']} by {version.uri}: {spread}"
     _say(as_json, {**facts, "mean": summary.mean}, [said, f"  scores   {out}"])
 
 
@@ -296,7 +295,8 @@ def _table(evaluation: "Evaluation") -> list[str]:
 
     names = [*(n for n in evaluation.metrics if n != BLEND), BLEND]
     columns = list(evaluation.metrics[BLEND])
-    head = f"{evaluation.task}, {evaluation.regime.value}: {evaluation.rows:,} test rows at {evaluation.cutoffs} cutoffs, {evaluation.seconds:.0f} s"
+    size = f"{evaluation.rows:,} test rows at {evaluation.cutoffs} cutoffs, {evaluation.seconds:.0f} s"
+    head = f"{evaluation.task}, {evaluation.regime.value}: {size}"
     lines = [head, f"  {'member':<12}{'weight':>8}" + "".join(f"{c:>20}" for c in columns)]
     for name in names:
         weight = "" if name == BLEND else f"{evaluation.weights.get(name, 0.0):.2f}"

@@ -32,7 +32,7 @@ _EVAL = {
     "rmse": "rmse",
     "r2": "rmse",
 }
-"""What every round is scored by on validation rows. Ranks settle long before probabilities do, so binary tasks watch the log loss."""
+"""What every round is scored by on validation rows. Ranks settle long before probabilities do: binary tasks watch the log loss."""
 
 
 SELECTION_ROUNDS = 100

@@ -1,16 +1,22 @@
 """An ingested database: one file, its schema, and the doors to it."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
-from rdl.database.engine import Engine, quote
+from rdl.database.engine import Caution, Engine, EngineDefectError, quote
 from rdl.database.ingest import TableReport, ingest
 from rdl.database.sandbox import Sandbox
 from rdl.database.schema import Schema
 from rdl.project import Project
 from rdl.timeline import NEVER, parse_duration
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,10 +36,25 @@ class Database:
     fingerprint: str
     report: Mapping[str, TableReport]
 
-    def engine(self) -> Engine:
+    def engine(self, caution: Caution = Caution.NONE) -> Engine:
         """A private connection for rdl's own SQL."""
         settings = self.project.database
-        return Engine(self.path, settings.memory_limit, settings.threads, self.project.home / "tmp")
+        return Engine(self.path, settings.memory_limit, settings.threads, self.project.home / "tmp", caution)
+
+    def run(self, work: Callable[[Engine], T]) -> T:
+        """What `work` makes on an engine of its own; again, on a more cautious one, where DuckDB died of an error of its own.
+
+        DuckDB 2.0.0 does so where strings of two joins meet in the cache between operators ("dict-surviving cache"). To go without
+        the cache altogether would be safe, and twenty times slower on wide queries, so it comes last.
+        """
+        for caution in (Caution.NONE, Caution.SIDES):
+            try:
+                with self.engine(caution) as engine:
+                    return work(engine)
+            except EngineDefectError as error:
+                log.warning("database: %s", error.what.splitlines()[0])
+        with self.engine(Caution.CACHE) as engine:
+            return work(engine)
 
     def sandbox(self) -> Sandbox:
         """A locked connection for users' SQL."""

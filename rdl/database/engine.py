@@ -5,6 +5,8 @@ number of them work beside each other, and nothing that is computed can change t
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from enum import StrEnum
 from functools import cache
 from itertools import dropwhile
 from pathlib import Path
@@ -62,9 +64,19 @@ def connect(memory_limit: str = "4GB", threads: int = 2, temp: Path | None = Non
         config["temp_directory"] = str(temp)
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("SET TimeZone = 'UTC'").fetchall()
-    # DuckDB 2.0.0 dies of an internal error where strings of two joins meet in the cache between operators: do without it.
-    connection.execute("SET enable_caching_operators = false").fetchall()
     return connection
+
+
+class Caution(StrEnum):
+    """What DuckDB is told to leave out, after it died of an internal error with more."""
+
+    NONE = ""
+    SIDES = "SET disabled_optimizers = 'build_side_probe_side'"
+    CACHE = "SET enable_caching_operators = false"
+
+
+class EngineDefectError(SqlError):
+    """DuckDB died of an error of its own; the same statement may pass on a more cautious connection."""
 
 
 class Engine:
@@ -73,9 +85,11 @@ class Engine:
     Use it as a context manager. Temporary tables live as long as it does.
     """
 
-    def __init__(self, path: Path, memory_limit: str, threads: int, temp: Path) -> None:
+    def __init__(self, path: Path, memory_limit: str, threads: int, temp: Path, caution: Caution = Caution.NONE) -> None:
         temp.mkdir(parents=True, exist_ok=True)
         self._connection = connect(memory_limit, threads, temp)
+        if caution:
+            self._connection.execute(caution.value).fetchall()
         self._connection.execute(f"ATTACH {literal(str(path))} AS db (READ_ONLY)").fetchall()
         self._connection.execute("USE db.main").fetchall()
 
@@ -120,10 +134,13 @@ class Engine:
 
     def unregister(self, name: str) -> None:
         """Forget what `register` made readable."""
-        self._connection.unregister(name)
+        with suppress(duckdb.FatalException):  # the connection is dead, and the error that killed it is on its way
+            self._connection.unregister(name)
 
 
 def engine_error(error: Exception, sql: str) -> SqlError:
     """A DuckDB error as a SqlError that shows the start of the statement."""
     head = " ".join(line for line in sql.splitlines() if not line.lstrip().startswith("--"))[:300]
+    if isinstance(error, duckdb.FatalException | duckdb.InternalException):
+        return EngineDefectError(str(error), where=head, fix="report this as a defect, with the schema of your tables")
     return SqlError(str(error), where=head, fix="see the database's message")

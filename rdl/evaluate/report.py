@@ -1,4 +1,4 @@
-"""One offline HTML page: the verdict in words, regimes and members side by side, the blend over time, what mattered, what was dirty."""
+"""One offline HTML page: the verdict in words, members side by side in each regime, the blend over time, features, dirt."""
 
 import math
 import os
@@ -75,7 +75,7 @@ def verdict(evaluations: Sequence[Evaluation]) -> list[str]:
         for name in graph:
             weight = e.weights[name]
             said.append(
-                f"The graph network {name} carries {weight:.0%} of the blend: {'worth it' if weight >= 0.1 else 'hardly worth it'} here."
+                f"The graph network {name} carries {weight:.0%} of the blend: {'' if weight >= 0.1 else 'hardly '}worth it here."
             )
     return said
 

@@ -38,7 +38,6 @@ _PINNED = (
     "pyyaml",
     "safetensors",
     "scikit-learn",
-    "sqlglot",
     "torch",
     "torch-geometric",
     "xgboost",

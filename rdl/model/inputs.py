@@ -87,8 +87,8 @@ class Source:
 
     def _prepare(self, seeds: Seeds) -> Prepared:
         history = past_labels(self.database, self.task, seeds.cutoff)
-        with self.database.engine() as engine:
-            return Prepared(seeds, compute_features(self.plan, engine, seeds, history), history)
+        features = self.database.run(lambda engine: compute_features(self.plan, engine, seeds, history))
+        return Prepared(seeds, features, history)
 
     @cached_property
     def graph(self) -> GraphStore:

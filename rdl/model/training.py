@@ -136,8 +136,8 @@ def _plan(database: Database, task: Task, as_of: int, settings: FitSettings, mag
     with database.engine() as engine:
         survey = survey_database(engine, database.schema, task.entity_table, as_of, settings.plan_depth)
     whole = PlanSettings(task.horizon, settings.plan_depth, label_magnitude=max(1.0, magnitude))
-    seen = as_of - database.span[0]
-    asked = replace(whole, multiples=tuple(m for m in whole.multiples if m * task.horizon < seen))
+    reached = whole.multiples[-1] * task.horizon < as_of - database.span[0]
+    asked = whole if reached else replace(whole, multiples=whole.multiples[:-1])  # the longest window would be all history
     return plan_features(database.schema, task.entity_table, asked, survey)
 
 

@@ -48,7 +48,8 @@ test = 2025-05-11
 */
 -- population: users with an event in the last 30 days.
 SELECT DISTINCT c.cutoff, e.user FROM cutoffs c
-JOIN events e ON e.at < c.cutoff - INTERVAL 1 HOUR AND e.at >= c.cutoff - INTERVAL 30 DAY JOIN users u ON u.user = e.user AND u.joined < c.cutoff
+JOIN events e ON e.at < c.cutoff - INTERVAL 1 HOUR AND e.at >= c.cutoff - INTERVAL 30 DAY
+JOIN users u ON u.user = e.user AND u.joined < c.cutoff
 -- label: what they do next.
 SELECT c.cutoff, u.user, {label} AS label FROM cutoffs c CROSS JOIN users u
 LEFT JOIN events e ON e.user = u.user AND e.at >= c.cutoff AND e.at < c.cutoff + $horizon
