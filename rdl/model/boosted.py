@@ -49,8 +49,8 @@ OWN = ("static", "calendar")
 class Boosted(Member):
     """XGBoost on some families of features; no families means all."""
 
-    def __init__(self, name: str, families: tuple[str, ...] = ()) -> None:
-        self.name, self.families = name, families
+    def __init__(self, name: str, families: tuple[str, ...] = (), *, baseline: bool = False) -> None:
+        self.name, self.families, self.baseline = name, families, baseline
 
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
         """The number of rounds whose mean over the folds is best."""

@@ -83,6 +83,8 @@ class Member(ABC):
     """A member that is not fitted: it has no `predict`."""
 
     name: str
+    baseline: bool = False
+    """Whether it stands beside the others for comparison, and enters the blend only where it is alone."""
 
     @abstractmethod
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:

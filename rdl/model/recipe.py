@@ -84,7 +84,9 @@ def choose(training: Training) -> tuple[Choices, Training]:
     shared = min(len(p) for p in parts.values())
     target = np.concatenate([f.valid.target for f in folds[-shared:]])
     predictions = {name: np.concatenate(p[-shared:]) for name, p in parts.items()}
-    weights = fit_blend(predictions, target, task.kind, task.metric)
+    serious = [name for name in settings.members if not member(name).baseline] or list(settings.members)
+    fitted = fit_blend({name: predictions[name] for name in serious}, target, task.kind, task.metric)
+    weights = {name: fitted.get(name, 0.0) for name in settings.members}
     log.info("blend: %s", ", ".join(f"{name} {w:.2f}" for name, w in weights.items()))
     mixed = {**predictions, "blend": blend(predictions, weights, task.kind)}
     losses = {name: _loss(task.kind, target, p) for name, p in mixed.items()}

@@ -8,7 +8,7 @@ from rdl.model.member import Member
 _MEMBERS: dict[str, Member] = {
     member.name: member
     for member in (
-        Boosted("entity", families=OWN),
+        Boosted("entity", families=OWN, baseline=True),
         Boosted("features"),
         Graphed("sage"),
     )
