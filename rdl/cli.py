@@ -6,6 +6,7 @@ progress to standard error: a live line on a terminal, plain lines elsewhere. `-
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -147,7 +148,9 @@ def evaluate(
     seed: Seed = 0,
     budget: Budget = None,
     members: Members = None,
-    refits: Annotated[int, typer.Option(help="Models of the rolling regime.", min=1)] = 4,
+    refit_every: Annotated[
+        int | None, typer.Option(help="Rolling: fit anew at every so many test cutoffs; a quarter of them by default.", min=1)
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Predictions of the test split, as Parquet.")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="The report page, as HTML.")] = None,
     as_json: Json = False,
@@ -162,7 +165,7 @@ def evaluate(
     with _progress():
         database, chosen = _task(project, home, task)
         settings = _settings(seed, budget, members)
-        found = [backtest(database, chosen, name, settings, refits) for name in regimes]
+        found = [backtest(database, chosen, name, settings, refit_every) for name in regimes]
         if out is not None:
             found[0].write_predictions(out)
         if report is not None:
@@ -306,7 +309,9 @@ def _table(evaluation: "Evaluation") -> list[str]:
 
 def _step_lines(step: Any) -> list[str]:
     lines = [f"{step.unit:<32}{step.status.value:<10}{step.rows:>10,} rows{step.seconds:>9.1f} s"]
-    return lines + [f"    {path}" for path in step.outputs[:4]]
+    if len(step.outputs) > 1:
+        return [*lines, f"    {os.path.commonpath(step.outputs)}"]
+    return lines + [f"    {path}" for path in step.outputs]
 
 
 def _say(as_json: bool, facts: dict[str, Any], lines: list[str]) -> None:

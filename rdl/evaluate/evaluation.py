@@ -120,11 +120,13 @@ def read_evaluation(path: Path, predictions: Path) -> Evaluation:
         raise DataError(f"unreadable evaluation: {error!r}", where=str(path), fix="evaluate again") from error
 
 
-def evaluate(database: Database, task: Task, regime: Regime | str, settings: FitSettings, refits: int = 4) -> Evaluation:
+def evaluate(
+    database: Database, task: Task, regime: Regime | str, settings: FitSettings, refit_every: int | None = None
+) -> Evaluation:
     """Backtest `task` in `regime` and score it; arguments as in `backtest`."""
     started = time.monotonic()
     regime = Regime(regime)
-    found = backtest(database, task, regime, settings, refits)
+    found = backtest(database, task, regime, settings, refit_every)
     scale = float(found.model.facts["target_std"])
     target = found.labels.target
     columns = {**found.members, BLEND: found.prediction}

@@ -52,7 +52,7 @@ class Backtest:
     fits: tuple[int, ...]
 
 
-def backtest(database: Database, task: Task, regime: Regime, settings: FitSettings, refits: int = 4) -> Backtest:
+def backtest(database: Database, task: Task, regime: Regime, settings: FitSettings, refit_every: int | None = None) -> Backtest:
     """Fit as the regime says and predict the test split.
 
     Args:
@@ -60,13 +60,14 @@ def backtest(database: Database, task: Task, regime: Regime, settings: FitSettin
         task: the question.
         regime: how stale database and model are.
         settings: how members are fitted.
-        refits: models of the rolling regime, spread evenly over the test cutoffs.
+        refit_every: the rolling regime fits anew at every so many test cutoffs; a quarter of them by default.
     """
     labels = split_labels(database, task, Split.TEST)
     cutoffs = np.unique(labels.seeds.cutoff)
     staleness = int(cutoffs[-1] - task.test) if regime is Regime.FROZEN else 0
     seeds = labels.seeds.frozen(task.test) if regime is Regime.FROZEN else labels.seeds
-    blocks = np.array_split(cutoffs, min(refits, len(cutoffs))) if regime is Regime.ROLLING else [cutoffs]
+    step = len(cutoffs) if regime is not Regime.ROLLING else refit_every or -(-len(cutoffs) // 4)
+    blocks = [cutoffs[i : i + step] for i in range(0, len(cutoffs), step)]
     fits = [task.test, *(int(b[0]) for b in blocks[1:])]
     models = []
     for fit_at in fits:

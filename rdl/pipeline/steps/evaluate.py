@@ -16,9 +16,10 @@ JSON, PREDICTIONS = "evaluation.json", "predictions.parquet"
 
 
 class EvaluateSection(Settings):
-    """`[evaluate]`: in which regimes."""
+    """`[evaluate]`: in which regimes, and at every how many test cutoffs the rolling one fits anew (a quarter by default)."""
 
     regimes: list[Literal["frozen", "fresh", "rolling"]] = Field(default=["frozen", "fresh", "rolling"], min_length=1)
+    refit_every: int | None = Field(default=None, ge=1)
 
 
 def evaluate(context: Context) -> Outcome:
@@ -27,7 +28,8 @@ def evaluate(context: Context) -> Outcome:
     from rdl.evaluate import evaluate as backtest
 
     source = context.source
-    found = backtest(source.database, source.task(context.unit.task), Regime(context.unit.part), fit_settings(context))
+    every = context.section(EvaluateSection, "evaluate").refit_every
+    found = backtest(source.database, source.task(context.unit.task), Regime(context.unit.part), fit_settings(context), every)
     found.write(context.aside / JSON)
     found.write_predictions(context.aside / PREDICTIONS)
     return Outcome(found.rows, {"metric": found.metric, "blend": found.headline, "best_member": found.best_member})
