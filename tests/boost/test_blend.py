@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -39,8 +39,9 @@ def test__fit_blend__any_regression__weights_lie_on_the_simplex(seed: int, n: in
     assert weights["x"] >= weights["z"]
 
 
-@given(seed=st.integers(0, 200), metric=st.sampled_from(["roc_auc", "average_precision", "log_loss"]))
-def test__fit_blend__any_binary__is_never_worse_than_the_best_member_by_more_than_noise(seed: int, metric: str) -> None:
+@settings(max_examples=15)
+@given(seed=st.integers(0, 200))
+def test__fit_blend__any_binary__is_never_worse_than_the_best_member_by_more_than_noise(seed: int) -> None:
     rng = np.random.default_rng(seed)
     target = (rng.random(400) < 0.3).astype(float)
     members = {
