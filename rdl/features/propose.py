@@ -63,7 +63,7 @@ def _records(schema: Schema, entity: str, own: list[Block], settings: PlanSettin
     of its most numerous rows where it has none of its own.
     """
     leading: dict[tuple[str, str], dict[str, tuple[Block, Chain]]] = {}
-    for block in sorted((Block(entity, Anchor.SELF, Chain(entity)), *own), key=lambda b: (-schema[b.table].rows, b.name)):
+    for block in sorted((Block(entity, Anchor.SELF, Chain(entity)), *own), key=lambda b: (-survey.rows[b.table], b.name)):
         assert block.facts is not None
         for ascent in ascents(schema, block.facts.table, settings.depth):
             if ascent.end != entity and ascent.hops[:1] != block.facts.hops[:1] and _lives(schema, ascent, settings, survey):

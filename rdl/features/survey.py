@@ -38,6 +38,7 @@ class Survey:
     """Everything measured as of `as_of`.
 
     Attributes:
+        rows: visible rows by table.
         columns: by (table, column).
         references: by (table, reference column).
         turnover: by (descent to the entity, ascent from the same rows): the share of rows whose parent is not that of
@@ -45,6 +46,7 @@ class Survey:
     """
 
     as_of: int
+    rows: Mapping[str, int]
     columns: Mapping[tuple[str, str], ColumnSurvey]
     references: Mapping[tuple[str, str], ReferenceSurvey]
     turnover: Mapping[tuple[Chain, Chain], float]
@@ -55,6 +57,7 @@ def survey_database(engine: Engine, schema: Schema, entity: str, as_of: int, dep
 
     `depth` bounds the chains of references around the entity table; `top` is how many frequent values are kept a column.
     """
+    rows = {name: _rows(engine, name, as_of) for name in schema.tables}
     columns: dict[tuple[str, str], ColumnSurvey] = {}
     references: dict[tuple[str, str], ReferenceSurvey] = {}
     for table in schema.tables.values():
@@ -70,7 +73,12 @@ def survey_database(engine: Engine, schema: Schema, entity: str, as_of: int, dep
         for up in ascents(schema, down.table, depth)
         if up.hops[0] != down.hops[0]
     }
-    return Survey(as_of, columns, references, changes)
+    return Survey(as_of, rows, columns, references, changes)
+
+
+def _rows(engine: Engine, table: str, as_of: int) -> int:
+    found = engine.numpy(f"SELECT count(*) AS n FROM rows.{quote(table)} WHERE {visible_sql('_time', str(as_of))}")
+    return int(found["n"][0])
 
 
 def _column(engine: Engine, table: str, column: str, numeric: bool, as_of: int, top: int) -> ColumnSurvey:

@@ -6,7 +6,6 @@ refit is the second half alone. Both halves are kept in the project's home and f
 """
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,5 +124,4 @@ def _facts(training: Training) -> dict[str, Any]:
         "plan": training.source.plan.hash,
         "fingerprint": database.fingerprint,
         "schema": {t.name: {c.name: c.semantic.value for c in t.columns} for t in database.schema.tables.values()},
-        "seconds": round(time.monotonic() - training.started, 2),
     }

@@ -26,7 +26,7 @@ def _propose(context: Context) -> Iterator[Feature]:
         for column in table.features:
             if chain.hops or not block.facts.hops or column.semantic is not Semantic.NUMERIC:
                 yield from _of(context, chain, column)
-        if chain.hops and 1 < table.rows <= MOST_VALUES and len(chain.hops) == 1:
+        if chain.hops and 1 < context.survey.rows[table.name] <= MOST_VALUES and len(chain.hops) == 1:
             yield _feature(context, Chain(own.table), Column(chain.hops[-1].column, Semantic.CATEGORICAL, ""))
 
 
