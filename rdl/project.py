@@ -17,7 +17,10 @@ from rdl.timeline import parse_duration, parse_time
 
 T = TypeVar("T", bound=BaseModel)
 
-SemanticName = Literal["numeric", "categorical", "boolean", "timestamp", "text", "identifier"]
+SemanticName = Literal[
+    "numeric", "categorical", "multi_categorical", "boolean", "timestamp", "date", "text", "embedding", "identifier"
+]
+PolicyName = Literal["refuse", "drop", "null", "keep"]
 
 
 _BRANCHES = ("str", "list[str]", "date", "datetime")  # how pydantic names the branches of a union, which are no keys of the file
@@ -28,24 +31,54 @@ class _Settings(BaseModel):
 
 
 class DatabaseSettings(_Settings):
-    """`[database]`: where the rows come from, and the limits they are read within."""
+    """`[database]`: where the rows come from, and the limits they are read within.
+
+    Attributes:
+        source: a folder, a glob, a database file, or a URL; `${NAME}` in a URL stands for a variable of the environment.
+        staging: a folder with one SELECT a table.
+        schemas: a server's schemas to read; all of them by default.
+        include: patterns of the tables to read, such as `sales_*`; all of them by default.
+        snapshot: copy Parquet files as well, where rdl would read them in place.
+        infer: fill in keys, times and references of tables of which nothing is declared, where the evidence is strong.
+        temp_limit: disk that one query may spill to.
+    """
 
     source: str
     staging: str | None = None
+    schemas: list[str] = Field(default_factory=list)
+    include: list[str] = Field(default_factory=list)
+    snapshot: bool = False
+    infer: bool = True
     memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)? ?([KMGT]i?)?B$")
     threads: int = Field(default=2, ge=1)
     query_limit: str = "10 minutes"
+    temp_limit: str = Field(default="20GB", pattern=r"^\d+(\.\d+)? ?([KMGT]i?)?B$")
 
 
 class TableSettings(_Settings):
-    """`[tables.NAME]`: what the source does not say of a table."""
+    """`[tables.NAME]`: what the source does not say of a table.
+
+    Attributes:
+        key: its column or columns; `[]` says that there is none.
+        time: the column of the event time; `false` says that there is none.
+        lag: how long after it happened a row arrives.
+        references: parent by column: `customer_id = "customers"`, `"shop,number" = "tills"`, `code = "countries.iso"`.
+        hide: columns that no feature, graph or encoder may read.
+        types: what columns mean, where rdl infers something else.
+        watermark: a column that never falls from one row to the next that arrives: only rows at or above its last value are read anew.
+        lookback: how far below the last watermark rows may still arrive or change: a duration, or a number.
+        checks: policy by check, for this table.
+    """
 
     key: str | list[str] | None = None
-    time: str | None = None
+    time: str | Literal[False] | None = None
     lag: str = "0 days"
-    references: dict[str, str] = Field(default_factory=dict)
+    references: dict[str, str] | None = None
     hide: list[str] = Field(default_factory=list)
     types: dict[str, SemanticName] = Field(default_factory=dict)
+    watermark: str | None = None
+    lookback: str | int = 0
+    checks: dict[str, PolicyName] = Field(default_factory=dict)
 
     @property
     def key_columns(self) -> tuple[str, ...]:

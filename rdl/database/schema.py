@@ -11,14 +11,20 @@ from typing import Any
 from rdl.errors import SchemaError, nearest
 
 
+COMMA = ","  # joins the columns of a composite reference
+
+
 class Semantic(StrEnum):
     """What a column means, which decides how it is read."""
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
+    MULTI_CATEGORICAL = "multi_categorical"  # a list of categories, or text that one separator divides into them
     BOOLEAN = "boolean"
     TIMESTAMP = "timestamp"
+    DATE = "date"  # a time that is a value and no event: a date of birth, the end of a contract
     TEXT = "text"
+    EMBEDDING = "embedding"  # a list of numbers, of one length
     IDENTIFIER = "identifier"
 
 
@@ -33,10 +39,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key: `column` of the table that holds it names a key of `table`."""
+    """A foreign key: `column` of the table that holds it names a row of `table`.
+
+    Attributes:
+        column: the column's name; those of a composite key joined by commas, which is also how `_ref_<column>` is called.
+        table: the parent.
+        key: the parent's columns that are named, where they are not its key.
+    """
 
     column: str
     table: str
+    key: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that name the parent's row."""
+        return tuple(self.column.split(COMMA))
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,7 @@ class Table:
     @property
     def features(self) -> tuple[Column, ...]:
         """The columns that describe a row: no key, reference, identifier, hidden column, nor the event time."""
-        structural = {*self.key, *self.hide, self.time, *(r.column for r in self.references)}
+        structural = {*self.key, *self.hide, self.time, *(c for r in self.references for c in r.columns)}
         return tuple(c for c in self.columns if c.name not in structural and c.semantic is not Semantic.IDENTIFIER)
 
     def column(self, name: str) -> Column:
@@ -114,7 +132,7 @@ def _table_from_json(raw: Mapping[str, Any]) -> Table:
         key=tuple(raw["key"]),
         time=raw["time"],
         lag=raw["lag"],
-        references=tuple(Reference(**r) for r in raw["references"]),
+        references=tuple(Reference(r["column"], r["table"], tuple(r["key"])) for r in raw["references"]),
         columns=tuple(Column(c["name"], Semantic(c["semantic"]), c["sql_type"]) for c in raw["columns"]),
         rows=raw["rows"],
         hide=tuple(raw["hide"]),

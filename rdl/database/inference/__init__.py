@@ -1,0 +1,1 @@
+"""What the rows say of keys, references, times and meanings that nobody declared."""
