@@ -99,6 +99,7 @@ class _File(_Settings):
     name: str | None = None
     database: DatabaseSettings
     tables: dict[str, TableSettings] = Field(default_factory=dict)
+    checks: dict[str, PolicyName] = Field(default_factory=dict)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
 
 
@@ -119,6 +120,7 @@ class Project:
         root: the project folder; relative paths in its files start here.
         home: where everything that rdl makes goes.
         relbench: the split dates of a RelBench folder, None for an rdl project.
+        checks: policy by check, for every table that states none.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Project:
     tables: Mapping[str, TableSettings]
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     relbench: RelbenchSplits | None = None
+    checks: Mapping[str, PolicyName] = field(default_factory=dict)
 
     @property
     def source(self) -> Path:
@@ -182,6 +185,7 @@ def _from_toml(root: Path, home: Path) -> Project:
         database=settings.database,
         tables=settings.tables,
         tracking=settings.tracking,
+        checks=settings.checks,
     )
 
 

@@ -45,16 +45,23 @@ class Reference:
         column: the column's name; those of a composite key joined by commas, which is also how `_ref_<column>` is called.
         table: the parent.
         key: the parent's columns that are named, where they are not its key.
+        parts: the columns of a composite reference, () where `column` is the only one.
     """
 
     column: str
     table: str
     key: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that name the parent's row."""
-        return tuple(self.column.split(COMMA))
+        return self.parts or (self.column,)
+
+    @staticmethod
+    def of(columns: tuple[str, ...], table: str, key: tuple[str, ...] = ()) -> "Reference":
+        """A reference of one or several columns."""
+        return Reference(COMMA.join(columns), table, key, columns if len(columns) > 1 else ())
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def _table_from_json(raw: Mapping[str, Any]) -> Table:
         key=tuple(raw["key"]),
         time=raw["time"],
         lag=raw["lag"],
-        references=tuple(Reference(r["column"], r["table"], tuple(r["key"])) for r in raw["references"]),
+        references=tuple(Reference(r["column"], r["table"], tuple(r["key"]), tuple(r["parts"])) for r in raw["references"]),
         columns=tuple(Column(c["name"], Semantic(c["semantic"]), c["sql_type"]) for c in raw["columns"]),
         rows=raw["rows"],
         hide=tuple(raw["hide"]),
