@@ -1,0 +1,47 @@
+"""The `rdl` command: arguments in, one call, text out.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data, 4 gate not passed, 5 locked by another run. Results go to standard output,
+progress to standard error: a live line on a terminal, plain lines elsewhere. `--json` prints one JSON object a line.
+
+A command is a function in the file of its subject, and stands in the list below; what it needs is imported when it runs.
+"""
+
+import json
+import sys
+
+import typer
+
+from rdl.cli import database, models, pipelines, tasks
+from rdl.errors import RdlError
+
+app = typer.Typer(
+    help="Turn a relational database into predictions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for command in (
+    database.demo,
+    database.check,
+    tasks.tasks,
+    models.train,
+    models.evaluate,
+    models.score,
+    models.serve,
+    pipelines.run,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command; errors that rdl can name become one message and their own exit code."""
+    try:
+        app(standalone_mode=True)
+    except RdlError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"error": type(error).__name__, "what": error.what, "where": error.where, "fix": error.fix}))
+        else:
+            print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None

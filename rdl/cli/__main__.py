@@ -1,0 +1,5 @@
+"""`python -m rdl.cli` is `rdl`."""
+
+from rdl.cli import main
+
+main()

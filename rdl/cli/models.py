@@ -1,0 +1,176 @@
+"""The commands about models: fit, backtest, score, serve."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rdl.cli.options import AsOf, HomeDir, Json, ProjectDir, Seed, TaskName, moment, open_task
+from rdl.cli.output import progress, say
+from rdl.errors import UsageError
+
+if TYPE_CHECKING:
+    from rdl.evaluate import Evaluation, Regime
+    from rdl.model import FitSettings
+
+Budget = Annotated[str | None, typer.Option("--budget", help="Wall time that fitting may take, such as '5 minutes' or 5m.")]
+Members = Annotated[
+    str | None, typer.Option("--members", help="Members or groups, separated by commas: entity, features, sage, boost, gnn.")
+]
+Version = Annotated[str, typer.Option("--model", help="An alias or version of the registered model.")]
+
+
+def train(
+    task: TaskName,
+    project: ProjectDir = Path(),
+    home: HomeDir = None,
+    as_of: AsOf = None,
+    seed: Seed = 0,
+    budget: Budget = None,
+    members: Members = None,
+    as_json: Json = False,
+) -> None:
+    """Fit on every label that is mature, log the model, register it, and make the first version champion."""
+    from rdl.mlops import log_run, promote, register
+    from rdl.model import fit_model, save_model
+    from rdl.timeline import format_time
+
+    with progress():
+        database, found = open_task(project, home, task)
+        settings = _settings(seed, budget, members)
+        until = moment(as_of, database)
+        model = fit_model(database, found, until, settings)
+        folder = database.project.home / "models" / found.name / format_time(until).replace(":", "-")
+        save_model(model, folder)
+        run = log_run(database.project, database, found, model, settings=settings)
+        version = register(database.project, found, run)
+        promotion = promote(database.project, found, version)
+    facts = {
+        "task": found.name,
+        "as_of": format_time(until),
+        "rows": model.facts["rows"],
+        "weights": dict(model.weights),
+        "model": str(folder),
+        "version": version.uri,
+        "champion": promotion.champion,
+        "reason": promotion.reason,
+    }
+    blended = ", ".join(f"{n} {w:.2f}" for n, w in model.weights.items())
+    champion = "is champion" if promotion.promoted else "is not champion"
+    lines = [
+        f"{found.name} fitted on {facts['rows']:,} labels as of {facts['as_of']}: {blended}",
+        f"  model    {folder}",
+        f"  version  {version.uri} {champion}: {promotion.reason}",
+    ]
+    say(as_json, facts, lines)
+
+
+def evaluate(
+    task: TaskName,
+    regime: Annotated[list[str] | None, typer.Option("--regime", help="frozen, fresh or rolling; may be repeated.")] = None,
+    project: ProjectDir = Path(),
+    home: HomeDir = None,
+    seed: Seed = 0,
+    budget: Budget = None,
+    members: Members = None,
+    refit_every: Annotated[
+        int | None, typer.Option(help="Rolling: fit anew at every so many test cutoffs; a quarter of them by default.", min=1)
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Predictions of the test split, as Parquet.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="The report page, as HTML.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Backtest: fit as the regime says, predict the test split, print the metrics of every member and the blend."""
+    from rdl.evaluate import Regime, write_report
+    from rdl.evaluate import evaluate as backtest
+
+    regimes = [_regime(name) for name in regime or [r.value for r in Regime]]
+    if out is not None and len(regimes) > 1:
+        raise UsageError("--out holds one regime's predictions", where="rdl evaluate", fix="name one regime with --regime")
+    with progress():
+        database, chosen = open_task(project, home, task)
+        settings = _settings(seed, budget, members)
+        found = [backtest(database, chosen, name, settings, refit_every) for name in regimes]
+        if out is not None:
+            found[0].write_predictions(out)
+        if report is not None:
+            write_report(report, database, chosen, found)
+    for evaluation in found:
+        say(as_json, evaluation.to_json(), _table(evaluation))
+    for path in (out, report):
+        if path is not None and not as_json:
+            print(f"wrote {path}")
+
+
+def score(
+    task: TaskName,
+    out: Annotated[Path, typer.Option("--out", help="A .parquet file.")],
+    as_of: AsOf = None,
+    model: Version = "champion",
+    project: ProjectDir = Path(),
+    home: HomeDir = None,
+    as_json: Json = False,
+) -> None:
+    """Predict the task's population at a cutoff with a registered model."""
+    from rdl.mlops import find_version, load_version
+    from rdl.mlops import score as predict
+    from rdl.timeline import format_time
+
+    with progress():
+        database, found = open_task(project, home, task)
+        version = find_version(database.project, found.name, model)
+        loaded = load_version(database.project, version)
+        summary = predict(database.project, database, loaded.task, loaded, moment(as_of, database), out, version=version.number)
+    facts = {"task": task, "as_of": format_time(summary.as_of), "rows": summary.rows, "model": version.uri, "out": str(out)}
+    spread = f"mean {summary.mean:.4g}, {summary.low:.4g} to {summary.high:.4g}"
+    said = f"{summary.rows:,} predictions as of {facts['as_of']} by {version.uri}: {spread}"
+    say(as_json, {**facts, "mean": summary.mean}, [said, f"  scores   {out}"])
+
+
+def serve(
+    task: TaskName,
+    host: str = "127.0.0.1",
+    port: int = 5001,
+    model: Version = "champion",
+    project: ProjectDir = Path(),
+    home: HomeDir = None,
+) -> None:
+    """Start MLflow's server on a registered model; POST entity keys to /invocations."""
+    from rdl.mlops import serve as start
+    from rdl.project import open_project
+
+    start(open_project(project, home), task, host, port, model)
+
+
+def _settings(seed: int, budget: str | None, members: str | None) -> "FitSettings":
+    from rdl.model import MEMBERS, FitSettings, resolve_members
+    from rdl.timeline import SECOND, parse_duration
+
+    names = resolve_members([m.strip() for m in members.split(",")]) if members is not None else MEMBERS
+    seconds = parse_duration(budget) / SECOND if budget is not None else None
+    return FitSettings(seed=seed, budget_s=seconds, members=names)
+
+
+def _regime(name: str) -> "Regime":
+    from rdl.errors import nearest
+    from rdl.evaluate import Regime
+
+    try:
+        return Regime(name)
+    except ValueError:
+        raise UsageError(f"unknown regime {name!r}", where="--regime", fix=nearest(name, [r.value for r in Regime])) from None
+
+
+def _table(evaluation: "Evaluation") -> list[str]:
+    """Members and blend side by side."""
+    from rdl.evaluate import BLEND
+
+    names = [*(n for n in evaluation.metrics if n != BLEND), BLEND]
+    columns = list(evaluation.metrics[BLEND])
+    size = f"{evaluation.rows:,} test rows at {evaluation.cutoffs} cutoffs, {evaluation.seconds:.0f} s"
+    head = f"{evaluation.task}, {evaluation.regime.value}: {size}"
+    lines = [head, f"  {'member':<12}{'weight':>8}" + "".join(f"{c:>20}" for c in columns)]
+    for name in names:
+        weight = "" if name == BLEND else f"{evaluation.weights.get(name, 0.0):.2f}"
+        lines.append(f"  {name:<12}{weight:>8}" + "".join(f"{evaluation.metrics[name][c]:>20.4f}" for c in columns))
+    return lines

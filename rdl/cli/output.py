@@ -1,0 +1,49 @@
+"""What a command says: results on standard output, progress on standard error."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+
+def say(as_json: bool, facts: dict[str, Any], lines: Sequence[str]) -> None:
+    """One result: `facts` as one line of JSON, or `lines` for a reader."""
+    print(json.dumps(facts) if as_json else "\n".join(lines))
+
+
+@contextmanager
+def progress() -> Iterator[None]:
+    """Show what `rdl` logs: the latest line with a spinner on a terminal, plain lines elsewhere."""
+    logger = logging.getLogger("rdl")
+    logger.setLevel(logging.INFO)
+    if not sys.stderr.isatty():
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        with _handled(logger, handler):
+            yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        shown = bar.add_task("starting", total=None)
+
+        class _Latest(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                bar.update(shown, description=record.getMessage())
+
+        with _handled(logger, _Latest()):
+            yield
+
+
+@contextmanager
+def _handled(logger: logging.Logger, handler: logging.Handler) -> Iterator[None]:
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
