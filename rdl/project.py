@@ -6,7 +6,7 @@ stands. Both become the same frozen `Project`. Unknown keys are refused with the
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -132,10 +132,9 @@ class Project:
     relbench: RelbenchSplits | None = None
     checks: Mapping[str, PolicyName] = field(default_factory=dict)
 
-    @property
-    def source(self) -> Path:
-        """The source as a path."""
-        return (self.root / self.database.source).resolve()
+    def snapshot(self) -> "Project":
+        """The same project, with every row copied into its home: for what outlives tonight's files, such as a server."""
+        return replace(self, database=self.database.model_copy(update={"snapshot": True}))
 
     @property
     def settings_file(self) -> Path:

@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from rdl.database.checks.finding import Finding
 from rdl.database.engine import Caution, Engine, EngineDefectError, quote
-from rdl.database.ingest import TableReport, ingest
+from rdl.database.ingest import Stamp, ingest
 from rdl.database.sandbox import Sandbox
 from rdl.database.schema import Schema
+from rdl.errors import ProjectError
 from rdl.project import Project
 from rdl.timeline import NEVER, parse_duration
 
@@ -27,17 +29,26 @@ class Database:
         path: the DuckDB file, opened read-only by every reader.
         schema: tables, keys, times, references, meanings.
         fingerprint: content hash of source, settings and staging: names every cache made from these rows.
-        report: what was found while reading.
+        findings: what the checks found in the rows, and what was done about it.
+        notes: how each table was read, where that is worth saying.
+        stamps: the Parquet files that are read in place; they must stay as they were.
     """
 
     project: Project
     path: Path
     schema: Schema
     fingerprint: str
-    report: Mapping[str, TableReport]
+    findings: tuple[Finding, ...]
+    notes: Mapping[str, str]
+    stamps: tuple[Stamp, ...] = ()
 
     def engine(self, caution: Caution = Caution.NONE) -> Engine:
-        """A private connection for rdl's own SQL."""
+        """A private connection for rdl's own SQL.
+
+        Raises:
+            ProjectError: a file that is read in place is no longer what it was.
+        """
+        self._check_stamps()
         settings = self.project.database
         return Engine(self.path, settings.memory_limit, settings.threads, self.project.home / "tmp", caution)
 
@@ -60,7 +71,19 @@ class Database:
         """A locked connection for users' SQL."""
         settings = self.project.database
         limit = parse_duration(settings.query_limit)
-        return Sandbox(self.path, settings.memory_limit, settings.threads, limit, self.project.home / "tmp")
+        self._check_stamps()
+        files = tuple(Path(stamp.path) for stamp in self.stamps)
+        temp = self.project.home / "tmp"
+        return Sandbox(self.path, settings.memory_limit, settings.threads, limit, temp, files, settings.temp_limit)
+
+    def _check_stamps(self) -> None:
+        for stamp in self.stamps:
+            if not stamp.holds():
+                raise ProjectError(
+                    f"{Path(stamp.path).name} changed while it was in use",
+                    where=stamp.path,
+                    fix="start again; where files change under a run, set snapshot = true in [database], which copies them",
+                )
 
     @cached_property
     def span(self) -> tuple[int, int]:
@@ -81,4 +104,4 @@ def open_database(project: Project) -> Database:
         ProjectError, SchemaError, SqlError: the source, a declaration or a staging SELECT is wrong.
     """
     found = ingest(project)
-    return Database(project, found.path, found.schema, found.fingerprint, found.report)
+    return Database(project, found.path, found.schema, found.fingerprint, found.findings, found.notes, found.stamps)

@@ -1,4 +1,4 @@
-"""What is taken as true of a table: what `rdl.toml` states, what the source declares, and what was inferred and pinned, in this order."""
+"""What is taken as true of a table: what `rdl.toml` states, then what the source declares, then what was inferred and pinned."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

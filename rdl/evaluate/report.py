@@ -2,12 +2,13 @@
 
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdl.database import Database
+from rdl.database import Check, Database
 from rdl.evaluate.evaluation import BLEND, Evaluation
 from rdl.evaluate.metrics import LARGER_IS_BETTER
 from rdl.features import FeaturePlan
@@ -103,13 +104,16 @@ def _line(values: Sequence[float], labels: Sequence[str]) -> Line:
 
 
 def _tables(database: Database) -> list[dict[str, Any]]:
+    counts = Counter[tuple[str, Check]]()
+    for finding in database.findings:
+        counts[finding.table, finding.check] += finding.count
     return [
         {
             "name": name,
-            "rows": report.rows,
-            "null_times": report.null_times,
-            "dangling": sum(report.dangling.values()),
-            "unread": ", ".join(report.unread),
+            "rows": table.rows,
+            "null_times": counts[name, Check.NULL_TIME],
+            "dangling": counts[name, Check.DANGLING],
+            "unread": ", ".join(f.column for f in database.findings if (f.table, f.check) == (name, Check.UNREAD)),
         }
-        for name, report in sorted(database.report.items())
+        for name, table in sorted(database.schema.tables.items())
     ]

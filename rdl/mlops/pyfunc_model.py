@@ -34,7 +34,8 @@ class ScoringModel(PythonModel):
         """
         given: dict[str, Any] = context.model_config or {}
         folder = require_folder(given.get("project") or os.environ.get("RDL_PROJECT"), "RDL_PROJECT")
-        self._database = open_database(open_project(folder, given.get("home") or os.environ.get("RDL_HOME") or None))
+        project = open_project(folder, given.get("home") or os.environ.get("RDL_HOME") or None)
+        self._database = open_database(project.snapshot())  # the files of tonight are replaced while a server lives
         self._model = load_model(Path(context.artifacts["model"]))
         self._lock = Lock()
 

@@ -1,6 +1,7 @@
 """Write down what is in the database and what is wrong with it, before anything is fitted."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from rdl.timeline import format_time
 
 
 def check_database(context: Context) -> Outcome:
-    """Write `database.json`: rows, null times, dangling references and unread columns by table.
+    """Write `database.json`: rows by table, and everything that the checks found.
 
     Raises:
         TaskError: a task of the pipeline cannot be read.
@@ -18,17 +19,18 @@ def check_database(context: Context) -> Outcome:
     for name in context.pipeline.tasks:
         source.task(name)
     first, last = source.database.span
-    report = {name: asdict(table) for name, table in sorted(source.database.report.items())}
-    rows = sum(table.rows for table in source.database.report.values())
+    database = source.database
+    rows = sum(table.rows for table in database.schema.tables.values())
+    counts = Counter(finding.check.value for finding in database.findings)
     facts = {
-        "fingerprint": source.database.fingerprint,
+        "fingerprint": database.fingerprint,
         "first_event": format_time(first),
         "last_event": format_time(last),
         "rows": rows,
-        "null_times": sum(table.null_times for table in source.database.report.values()),
-        "dangling": sum(sum(table.dangling.values()) for table in source.database.report.values()),
+        "findings": dict(sorted(counts.items())),
     }
-    text = json.dumps({**facts, "tables": report}, indent=1)
+    tables = {name: {"rows": table.rows, "read": database.notes.get(name, "")} for name, table in database.schema.tables.items()}
+    text = json.dumps({**facts, "tables": tables, "found": [asdict(f) for f in database.findings]}, indent=1)
     (context.aside / "database.json").write_text(text, encoding="utf-8")
     return Outcome(rows, facts)
 

@@ -1,0 +1,12 @@
+-- Number the rows of one Parquet table that is in the order of (time, key) as it lies, and resolve its references.
+-- inputs:  {files}; {time}, {references}, {joins} as in number.sql; {columns}, those that time and references read
+-- output:  {target}: _row, _time, _ref_<column>, row for row beside the files
+-- bound:   none: it states the time that every later stage is bound by
+CREATE TABLE {target} AS
+SELECT o._row, o._time{references}
+FROM (
+  SELECT (row_number() OVER ()) - 1 AS _row, {time} AS _time, *
+  FROM (SELECT {columns} FROM read_parquet({files}))
+) o
+{joins}
+ORDER BY o._row
