@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rdl.database import Database, open_database
+from rdl.database import Check, Database, open_database
 from rdl.project import open_project
 
 SHOP_TOML = """
@@ -60,3 +60,8 @@ def rows(database: Database, table: str, columns: str = "*") -> list[dict[str, o
     """The ingested rows of a table, in the order of `_row`."""
     with database.engine() as engine:
         return engine.arrow(f'SELECT {columns} FROM rows."{table}" ORDER BY _row').to_pylist()
+
+
+def found(database: Database, table: str, check: Check) -> dict[str, int]:
+    """How often a check hit in a table, by column."""
+    return {f.column: f.count for f in database.findings if (f.table, f.check) == (table, check)}

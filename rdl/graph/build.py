@@ -29,7 +29,9 @@ _KIND_OF = {
     Semantic.BOOLEAN: "numeric",
     Semantic.CATEGORICAL: "category",
     Semantic.TIMESTAMP: "timestamp",
+    Semantic.DATE: "timestamp",
     Semantic.TEXT: "text",
+    Semantic.MULTI_CATEGORICAL: "text",
 }
 
 
@@ -68,7 +70,8 @@ def _read_table(engine: Engine, table: Table) -> NodeTable:
     source = f"rows.{quote(table.name)}"
     columns: dict[str, list[Column]] = {kind: [] for kind in ("numeric", "category", "timestamp", "text")}
     for column in table.features:
-        columns[_KIND_OF[column.semantic]].append(column)
+        if column.semantic in _KIND_OF:
+            columns[_KIND_OF[column.semantic]].append(column)
     infinite: dict[str, int] = {}
     arrays = {kind: empty_columns(kind, table.rows, len(named)) for kind, named in columns.items()}
     for kind, named in columns.items():

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import rdl.database.ingest as ingest_module
-from rdl.database import open_database
+from rdl.database import Check, open_database
 from rdl.errors import SchemaError
 from rdl.project import open_project
 from rdl.timeline import ALWAYS, DAY, NEVER, parse_time
-from tests.projects import CUSTOMERS, ORDERS, SHOP_TOML, opened, rows, write_project, write_shop
+from tests.projects import CUSTOMERS, ORDERS, SHOP_TOML, found, opened, rows, write_project, write_shop
 
 
 def table_toml(**tables: str) -> str:
@@ -33,8 +33,10 @@ def test__shop__rows_are_dense_and_ascend_in_time_and_key(project_folder):
 
 
 def test__shop__null_times_and_dangling_references_are_counted(project_folder):
-    report = opened(write_shop(project_folder)).report["orders"]
-    assert (report.rows, report.null_times, dict(report.dangling)) == (5, 1, {"customer_id": 1})
+    database = opened(write_shop(project_folder))
+    assert database.schema["orders"].rows == 5
+    assert found(database, "orders", Check.NULL_TIME) == {"ordered_at": 1}
+    assert found(database, "orders", Check.DANGLING) == {"customer_id": 1}
 
 
 def test__main_views__hold_the_native_columns_only(project_folder):
@@ -90,7 +92,7 @@ def test__second_open__reads_nothing_again(project_folder, monkeypatch):
     monkeypatch.setattr(ingest_module, "_Ingest", None)
     second = opened(project_folder)
     assert (second.path, second.fingerprint, second.schema) == (first.path, first.fingerprint, first.schema)
-    assert second.report == first.report
+    assert second.findings == first.findings
 
 
 def test__changed_file_setting_or_staging__changes_the_fingerprint(project_folder):
@@ -153,7 +155,8 @@ def test__null_infinite_and_early_times(project_folder):
         (2, NEVER),
         (3, NEVER),
     ]
-    assert database.report["t"].null_times == 3
+    assert found(database, "t", Check.NULL_TIME) == {"moment": 1}
+    assert found(database, "t", Check.ABSURD_TIME) == {"moment": 2}
     assert database.span == (-1, 0)
 
 
@@ -234,7 +237,7 @@ def test__uuid_key__is_found_by_text_of_any_case(project_folder):
         connection.execute(f"CREATE TABLE children AS SELECT unnest([upper('{UUIDS[1]}'), 'no']) AS parent").fetchall()
     database = opened(folder)
     assert {r["_ref_parent"] for r in rows(database, "children")} == {1, None}
-    assert database.report["children"].dangling == {"parent": 1}
+    assert found(database, "children", Check.DANGLING) == {"parent": 1}
 
 
 def test__composite_key__is_unique_as_a_whole_and_orders_rows(project_folder):
@@ -287,7 +290,7 @@ def test__nested_columns__are_read_and_describe_nothing(project_folder):
     )
     database = opened(folder)
     assert database.schema["t"].features == ()
-    assert set(database.report["t"].unread) == {"tags", "when", "point"}
+    assert found(database, "t", Check.UNREAD).keys() == {"tags", "when", "point"}
 
 
 def test__empty_and_one_row_tables__are_ingested(project_folder):
@@ -317,7 +320,7 @@ def test__relbench_folder__is_ingested_whole(rel_f1):
             f"(SELECT count(*) FROM rows.{t} WHERE _time < {parse_time('2010-01-01')})" for t in rel_f1.schema.tables
         )
         assert engine.numpy(f"SELECT {counts} AS n")["n"][0] == 74_063
-    assert not any(report.dangling for report in rel_f1.report.values())
+    assert not any(f.check is Check.DANGLING for f in rel_f1.findings)
     assert rel_f1.span == (parse_time("1950-05-13"), parse_time("2023-11-26T13:00"))
 
 

@@ -26,7 +26,8 @@ def _propose(context: Context) -> Iterator[Feature]:
         for column in table.features:
             if chain.hops or not block.facts.hops or column.semantic is not Semantic.NUMERIC:
                 yield from _of(context, chain, column)
-        if chain.hops and 1 < context.survey.rows[table.name] <= MOST_VALUES and len(chain.hops) == 1:
+        single = chain.hops and chain.hops[-1].column in {c.name for c in context.schema[own.table].columns}
+        if single and 1 < context.survey.rows[table.name] <= MOST_VALUES and len(chain.hops) == 1:
             yield _feature(context, Chain(own.table), Column(chain.hops[-1].column, Semantic.CATEGORICAL, ""))
 
 
@@ -37,7 +38,7 @@ def _of(context: Context, chain: Chain, column: Column) -> Iterator[Feature]:
             keep = surveyed is not None and surveyed.distinct > 1
         case Semantic.CATEGORICAL | Semantic.BOOLEAN:
             keep = surveyed is not None and 1 < surveyed.distinct <= MOST_VALUES
-        case Semantic.TIMESTAMP:
+        case Semantic.TIMESTAMP | Semantic.DATE:
             keep = True
         case _:
             keep = False
@@ -46,7 +47,7 @@ def _of(context: Context, chain: Chain, column: Column) -> Iterator[Feature]:
 
 
 def _feature(context: Context, chain: Chain, column: Column) -> Feature:
-    aged = column.semantic is Semantic.TIMESTAMP
+    aged = column.semantic in (Semantic.TIMESTAMP, Semantic.DATE)
     family = "static" if context.block.facts and not context.block.facts.hops else NAME
     suffix = ".".join((*(h.column for h in chain.hops), column.name))
     said = f"{'days from ' if aged else ''}{column.name} of {chain.end}{' to the cutoff' if aged else ''}, at the last row"
