@@ -80,7 +80,7 @@ def _before_parent(reference: Reference, lag: int, parent_lag: int, parent: str)
     older = f"{mine} < {theirs} AND NOT ({mine} % {DAY} = 0 AND {theirs} - {mine} < {DAY})"
     condition = f"(CASE WHEN {asked} THEN {older} ELSE false END)"
     example = f"make_timestamp({mine}) || ' before ' || make_timestamp({theirs})"
-    return _Test(Check.BEFORE_PARENT, reference.column, condition, asked, example, f"than in {shown(reference.table)}")
+    return _Test(Check.BEFORE_PARENT, reference.column, condition, asked, example, f"the parent is in {shown(reference.table)}")
 
 
 def _findings(

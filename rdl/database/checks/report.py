@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from rdl.database.checks.finding import WORDS, Finding, Policy, Severity, shown
+from rdl.database.checks.finding import WORDS, Check, Finding, Policy, Severity, shown
 from rdl.database.checks.policies import percent
 from rdl.database.schema import Schema, Table
 
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 _DONE = {Policy.REFUSE: "refused", Policy.DROP: "dropped", Policy.NULL: "made null", Policy.KEEP: "kept"}
 _COLOURS = {Severity.SERIOUS: "red", Severity.WARNING: "yellow", Severity.NOTICE: "dim"}
 _RANK = {severity: i for i, severity in enumerate(Severity)}
+_WHOLE = {c for c in Check if c.value.startswith(("column_", "table_"))} | {
+    Check.STALE,
+    Check.EMPTY,
+    Check.CONSTANT,
+    Check.ALL_NULL,
+    Check.UNREAD,
+}  # of which a count says nothing more
+_ROOM = 60  # characters for examples, beyond the first
 _FOLD = 3  # columns of one table with the same finding, beyond which they share a line
 
 
@@ -99,8 +107,15 @@ def _cells(folded: Sequence[Finding]) -> tuple[str, str, str, str, str]:
         return shown(first.table), what, f"{len(folded):,} columns", "", done
     where = shown(f"{first.table}.{first.column}" if first.column else first.table, 120)
     detail = f"; {first.detail}" if first.detail else ""
-    few = f" (such as {', '.join(first.examples)})" if first.examples else ""
-    return where, f"{words}{detail}{few}", f"{first.count:,}", percent(first.share), done
+    count, share = ("", "") if first.check in _WHOLE else (f"{first.count:,}", percent(first.share))
+    return where, f"{words}{detail}{_few(first.examples)}", count, share, done
+
+
+def _few(examples: Sequence[str]) -> str:
+    """As many examples as there is room for."""
+    shortened = list(examples[:1])
+    shortened += [e for i, e in enumerate(examples[1:], 2) if len(", ".join(examples[:i])) <= _ROOM]
+    return f" (such as {', '.join(shortened)})" if shortened else ""
 
 
 def _total(findings: Sequence[Finding]) -> str:
