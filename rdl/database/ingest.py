@@ -8,24 +8,23 @@ that it was made from: an unchanged source is never read twice.
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from rdl.database.checks.columns import observe
-from rdl.database.checks.drift import profile, remember
-from rdl.database.checks.finding import Check, Finding, Policy
-from rdl.database.checks.references import Numbered as Rows
-from rdl.database.checks.references import references
+from rdl.database.checks.finding import Finding
+from rdl.database.checks.history import recall, remember
+from rdl.database.checks.inspection import inspect
 from rdl.database.declared import Declared, declare
 from rdl.database.engine import literal, quote
 from rdl.database.numbering import Numbered, Numbering
 from rdl.database.pins import forget_stale, pinned
 from rdl.database.relation import Ask, Relation
-from rdl.database.schema import Column, Schema, Table
+from rdl.database.schema import Column, Schema, Semantic, Table
+from rdl.database.semantics import TextProfile, from_type, from_values
 from rdl.database.sources.content import text_hash
 from rdl.database.sources.scan import scan
 from rdl.database.staging import Staging, make_home, open_staging, staging_texts
@@ -138,27 +137,32 @@ def _build(project: Project, staging: Staging, declared: Mapping[str, Declared],
             staging.ask(f"CREATE SCHEMA db.{schema}")
         numbered = Numbering(staging.ask, staging.relations, declared, now, project.database.snapshot).run()
         tables = {name: _table(staging.ask, declared[name], relation) for name, relation in staging.relations.items()}
-        profiles = {name: profile(staging.ask, table) for name, table in tables.items()}
-        findings = [*_found(staging, declared, numbered, tables), *drift(folder / "history", profiles, declared)]
+        policies = {name: table.policies for name, table in declared.items()}
+        inspection = inspect(staging.ask, tables, policies, recall(folder / "history"), now)
+        findings = [*(f for name in tables for f in numbered[name].findings), *inspection.findings]
         _write_meta(aside.with_suffix(".meta"), Schema(tables), findings, staging, numbered)
         staging.ask("DETACH db")
         aside.replace(folder / f"{name}.duckdb")
         aside.with_suffix(".meta").replace(folder / f"{name}.json")
-        remember(folder / "history", profiles, fingerprint, now)
+        remember(folder / "history", inspection.profiles, fingerprint, now)
     finally:
         for left in (aside, aside.with_suffix(".meta"), aside.with_name(aside.name + ".wal")):
             left.unlink(missing_ok=True)
 
 
-def _found(
-    staging: Staging, declared: Mapping[str, Declared], numbered: Mapping[str, Numbered], tables: Mapping[str, Table]
-) -> Iterator[Finding]:
-    """What the checks found, table by table; logged where it is more than a note."""
-    rows = {name: Rows(f"db.rows.{quote(name)}", declared[name]) for name in tables}
-    for name, table in tables.items():
-        yield from numbered[name].findings
-        yield from references(staging.ask, rows[name], {r.table: rows[r.table] for r in table.references}).findings
-        yield from observe(staging.ask, table, declared[name].policies)
+def meanings(ask: Ask, relation: str, types: Mapping[str, str]) -> dict[str, Semantic]:
+    """What every column means: its type decides, or its values."""
+    decided = {column: from_type(column, kind) for column, kind in types.items()}
+    open_ = [column for column, semantic in decided.items() if semantic is None]
+    found = {column: semantic for column, semantic in decided.items() if semantic is not None}
+    for column in open_:
+        c = quote(column)
+        distinct, known, words = ask(
+            f"SELECT count(DISTINCT {c}), count({c}), "
+            f"coalesce(avg(length({c}) - length(replace({c}, ' ', '')) + 1), 0) FROM {relation}"
+        )[0]
+        found[column] = from_values(TextProfile(distinct, known, words))
+    return found
 
 
 def _table(ask: Ask, declared: Declared, relation: Relation) -> Table:
@@ -172,7 +176,7 @@ def _write_meta(path: Path, schema: Schema, findings: list[Finding], staging: St
     files = [file for name, table in numbered.items() if table.in_place for file in staging.relations[name].parquet]
     facts = {
         "schema": schema.to_json(),
-        "findings": [asdict(f) for f in findings],
+        "findings": [f.to_json() for f in findings],
         "notes": dict(staging.notes),
         "stamps": [asdict(Stamp.of(file)) for file in files],
     }
@@ -181,9 +185,6 @@ def _write_meta(path: Path, schema: Schema, findings: list[Finding], staging: St
 
 def _read(path: Path, meta: Path, fingerprint: str) -> Ingested:
     facts: dict[str, Any] = json.loads(meta.read_text(encoding="utf-8"))
-    findings = tuple(
-        Finding(**{**f, "check": Check(f["check"]), "policy": Policy(f["policy"]), "examples": tuple(f["examples"])})
-        for f in facts["findings"]
-    )
+    findings = tuple(Finding.from_json(f) for f in facts["findings"])
     stamps = tuple(Stamp(**s) for s in facts["stamps"])
     return Ingested(path, Schema.from_json(facts["schema"]), fingerprint, findings, facts["notes"], stamps)
