@@ -1,8 +1,9 @@
 """Users' SQL runs here: one SELECT, in a process of its own, over the ingested database, within memory and time.
 
-The process (`worker.py`) holds one locked connection with the database attached read-only: no files, no extensions, no settings, no
-Python variables. At the time limit it is killed, whatever it is doing. A wall against mistakes and injected text, not a tenant
-sandbox: the process is the same user's, and the operating system is not asked to wall it in.
+The process (`worker.py`) holds one locked connection with the database attached read-only: no files but those that its views read,
+no extensions, no settings, no Python variables. `wall.py` looks at what a text names before it runs. At the time limit the process
+is killed, whatever it is doing. A wall against mistakes and injected text, not a tenant sandbox: the process is the same user's,
+and the operating system is not asked to wall it in.
 """
 
 import json
@@ -12,67 +13,20 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import duckdb
-
+from rdl.database.statements import WORKER
 from rdl.errors import SqlError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_WORKER = Path(__file__).with_name("worker.py")
-_LONGEST = 100_000
 _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
 _BESIDE = 1 << 30  # what Python, Arrow and the result may take beside DuckDB's own limit
 _STARTUP = 60.0
-
-
-def statements(sql: str, where: str) -> list[str]:
-    """The statements of a text, without their semicolons.
-
-    Raises:
-        SqlError: the text does not parse, or is longer than any query that a person writes.
-    """
-    return [_bare(s.query) for s in _parse(sql, where)]
-
-
-def check_select(sql: str, where: str) -> None:
-    """Refuse anything but exactly one SELECT.
-
-    Raises:
-        SqlError: the text does not parse, holds no or several statements, or a statement that is no SELECT.
-    """
-    found = _parse(sql, where)
-    if len(found) != 1:
-        raise SqlError(f"expected one statement, found {len(found)}", where=where, fix="leave exactly one SELECT")
-    kind = found[0].type
-    if kind != duckdb.StatementType.SELECT:
-        raise SqlError(f"expected a SELECT, found {kind.name}", where=where, fix="leave exactly one SELECT")
-
-
-def _parse(sql: str, where: str) -> list[duckdb.Statement]:
-    if len(sql) > _LONGEST:
-        raise SqlError(f"the SQL is {len(sql)} characters long", where=where, fix=f"write it in at most {_LONGEST}")
-    try:
-        return list(duckdb.extract_statements(sql))
-    except duckdb.Error as error:
-        raise SqlError(f"the SQL does not parse: {error}", where=where, fix="mend the statement") from error
-
-
-def _bare(sql: str) -> str:
-    """One statement's text without its semicolon, and without the comments behind it."""
-    for end in (i for i, character in enumerate(sql) if character == ";"):
-        try:
-            whole = len(duckdb.extract_statements(sql[:end])) == 1 and not duckdb.extract_statements(sql[end:])
-        except duckdb.Error:  # that one stands in a string or a comment
-            continue
-        if whole:
-            return sql[:end].strip()
-    return sql.strip()
 
 
 def memory_bytes(text: str) -> int | None:
@@ -93,11 +47,27 @@ class Sandbox:
         threads: DuckDB's threads.
         limit: microseconds a query may take.
         temp: where a folder to spill to is made, and removed again.
+        files: the files that the database's views read; no query may name them.
+        temp_limit: what a query may spill, for example `20GB`.
+
+    Raises:
+        SqlError: no query could run within `limit`.
     """
 
-    def __init__(self, path: Path, memory_limit: str, threads: int, limit: int, temp: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        memory_limit: str,
+        threads: int,
+        limit: int,
+        temp: Path,
+        files: Sequence[Path] = (),
+        temp_limit: str = "20GB",
+    ) -> None:
+        if not limit > 0:  # no comparison with NaN holds
+            raise SqlError(f"a limit of {limit} microseconds lets no query run", fix="raise [database] query_limit")
         temp.mkdir(parents=True, exist_ok=True)
-        self._limit = limit / 1e6
+        self._limit = min(limit / 1e6, threading.TIMEOUT_MAX)
         self._spill = Path(tempfile.mkdtemp(prefix="sandbox-", dir=temp))
         memory = memory_bytes(memory_limit)
         self._settings = {
@@ -106,7 +76,8 @@ class Sandbox:
             "memory": memory + _BESIDE if memory else None,
             "threads": threads,
             "temp": str(self._spill),
-            "temp_limit": "20GB",
+            "temp_limit": temp_limit,
+            "files": [str(file) for file in files],
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -123,9 +94,8 @@ class Sandbox:
         """Run one SELECT over the database and `tables`; parameters that the text does not name are left out.
 
         Raises:
-            SqlError: the text is refused, fails, or runs past the time or memory limit.
+            SqlError: the text is refused, fails, or runs past the limit of time, memory or disk.
         """
-        check_select(sql, where)
         process = self._process or self._start(where)
         expired = threading.Event()
 
@@ -146,9 +116,9 @@ class Sandbox:
                     fix="make it cheaper, or raise [database] query_limit",
                 ) from error
             raise SqlError(
-                "the query took more memory than it may, and its process died",
+                "the query took more memory than it may, or nests too deep, and its process died",
                 where=where,
-                fix="make it cheaper, or raise [database] memory_limit",
+                fix="make it cheaper or flatter, or raise [database] memory_limit",
             ) from error
         except SqlError:
             raise
@@ -160,7 +130,7 @@ class Sandbox:
 
     def _start(self, where: str) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(  # noqa: S603 -- our own file, run by our own interpreter
-            [sys.executable, "-P", "-W", "ignore", str(_WORKER)],
+            [sys.executable, "-P", "-W", "ignore", str(WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -170,12 +140,13 @@ class Sandbox:
         timer.start()
         try:
             _write(process, json.dumps(self._settings).encode() + b"\n")
-            _answer(process, where)
+            answer = _answer(process)
         except (OSError, EOFError) as error:
             self._stop()
             raise SqlError("the process for users' SQL does not start", where=where, fix="look at the machine's limits") from error
         finally:
             timer.cancel()
+        self._check(answer, where)
         return process
 
     def _stop(self) -> None:
@@ -188,8 +159,8 @@ class Sandbox:
                 _close(pipe)
         process.wait()
 
-    @staticmethod
     def _ask(
+        self,
         process: "subprocess.Popen[bytes]",
         sql: str,
         where: str,
@@ -205,12 +176,26 @@ class Sandbox:
             "params": {name: value // timedelta(microseconds=1) for name, value in params.items()},
         }
         _write(process, json.dumps(request).encode() + b"\n", *streams.values())
-        _answer(process, where)
+        self._check(_answer(process), where)
         assert process.stdout is not None
         try:
             return pa.ipc.open_stream(process.stdout).read_all()
         except pa.ArrowInvalid as error:  # the stream ends early where the process was killed
             raise EOFError from error
+
+    def _check(self, answer: Mapping[str, Any], where: str) -> None:
+        """Raise what the process answers, where it is no result; after some errors a process is not asked again."""
+        if answer.get("last"):
+            self._stop()
+        if "refused" in answer:
+            raise SqlError(answer["refused"], where=where, fix=answer["fix"])
+        if "error" in answer:
+            raise SqlError(f"the query fails: {answer['error']}", where=where, fix="mend the SQL")
+        if "limit" in answer:
+            limit = answer["limit"]
+            what = {"memory_limit": "takes more memory than", "temp_limit": "spills more to disk than"}[limit]
+            fix = f"make it cheaper, or raise [database] {limit}"
+            raise SqlError(f"the query {what} its limit of {self._settings[limit]}", where=where, fix=fix)
 
 
 def _stream(table: "pa.Table") -> bytes:
@@ -229,20 +214,17 @@ def _write(process: "subprocess.Popen[bytes]", *parts: bytes) -> None:
     process.stdin.flush()
 
 
-def _answer(process: "subprocess.Popen[bytes]", where: str) -> dict[str, Any]:
-    """The next line of the process; its error is raised.
+def _answer(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+    """The next line of the process.
 
     Raises:
         EOFError: the process is gone.
-        SqlError: it says so.
     """
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line.endswith(b"\n"):
         raise EOFError
     answer: dict[str, Any] = json.loads(line)
-    if "error" in answer:
-        raise SqlError(f"the query fails: {answer['error']}", where=where, fix="mend the SQL")
     return answer
 
 

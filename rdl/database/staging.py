@@ -17,9 +17,9 @@ import duckdb
 
 from rdl.database.engine import connect, engine_error, literal, quote
 from rdl.database.relation import Ask, Relation
-from rdl.database.sandbox import check_select, statements
 from rdl.database.sources.scan import scan
 from rdl.database.sources.source import RawTable, Source
+from rdl.database.statements import check_select, statements
 from rdl.errors import ProjectError, SchemaError, SqlError
 from rdl.project import Project
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rdl.database.sandbox import check_select, statements
+from rdl.database.statements import check_query, statements
 from rdl.errors import ProjectError, SqlError, TaskError, TimeError, nearest
 from rdl.project import validate as validate_settings
 from rdl.task.task import DEFAULT_METRIC, Kind, Task
@@ -147,7 +147,7 @@ def _statements(body: str, path: Path) -> list[str]:
 def _checked(sql: str, path: Path, name: str) -> str:
     sql = sql.strip().rstrip(";").strip()
     try:
-        check_select(sql, f"{path}, {name} query")
+        check_query(sql, f"{path}, {name} query")
     except SqlError as error:
         raise TaskError(error.what, where=error.where, fix=error.fix) from error
     return sql
