@@ -75,7 +75,7 @@ def land(open_feed: OpenFeed, project: Project, name: str) -> Source:
             for table, outcome in outcomes.items()
         }
         snapshot = write_snapshot(folder, landed)
-        sweep(folder, last, snapshot)
+        sweep(folder, snapshot)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return _source(folder, tables, landed, {table: outcome.note for table, outcome in outcomes.items()})

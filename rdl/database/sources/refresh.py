@@ -169,7 +169,8 @@ def renew(
             drafts += writer.write(relation, edge.below)
     stays, merged = _merge(writer, [p for p in kept if str(folder / p.file) not in matched], len(drafts) + len(fresh), folder)
     note = f"{rows[0]:,} rows read, {since}; they replace {replaced[0] + sum(matched.values()):,} earlier ones"
-    return Renewed(stays, [d for d in (*merged, *drafts, *fresh) if d.part.content[0]], note)
+    written = [d for d in (*merged, *drafts, *fresh) if d.part.content[0]]
+    return Renewed(stays, written if stays or written else fresh[:1], note)
 
 
 def _names(columns: Sequence[str]) -> str:

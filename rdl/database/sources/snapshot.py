@@ -137,9 +137,9 @@ def publish(folder: Path, drafts: list[Draft], beside: tuple[Part, ...] = ()) ->
     return tuple(parts)
 
 
-def sweep(folder: Path, *snapshots: Snapshot) -> None:
-    """Remove what neither the snapshot in place nor one of `snapshots` refers to, once its time of grace is over."""
-    kept = {file for snapshot in (*snapshots, read_snapshot(folder)) for file in (*snapshot.files, *snapshot.previous)}
+def sweep(folder: Path, own: Snapshot) -> None:
+    """Remove what neither the snapshot in place nor `own` refers to, once its time of grace is over."""
+    kept = {file for snapshot in (own, read_snapshot(folder)) for file in (*snapshot.files, *snapshot.previous)}
     now = time.time()
     for path in folder.glob("*.parquet"):
         with suppress(OSError):  # another process was faster
