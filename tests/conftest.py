@@ -9,6 +9,9 @@ from hypothesis import settings
 
 from rdl.database import Database, open_database
 from rdl.project import open_project
+from tests.servers import postgres_server
+
+__all__ = ["postgres_server"]  # a fixture of every room
 
 os.environ["TZ"] = "UTC"
 time.tzset()
