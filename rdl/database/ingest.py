@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from rdl.database.checks.finding import Finding
+from rdl.database.checks.finding import Check, Finding
 from rdl.database.checks.history import recall, remember
 from rdl.database.checks.inspection import inspect
-from rdl.database.declared import Declared, declare
-from rdl.database.engine import literal, quote
+from rdl.database.checks.timeless import timeless
+from rdl.database.declared import Declared, declare, described
+from rdl.database.engine import quote
 from rdl.database.numbering import Numbered, Numbering
 from rdl.database.pins import forget_stale, pinned
 from rdl.database.relation import Ask, Relation
@@ -129,25 +129,30 @@ def _build(project: Project, staging: Staging, declared: Mapping[str, Declared],
     """Write the file and its facts aside, and move both into place."""
     folder = project.home / "database"
     name = f"{fingerprint}.copy" if project.database.snapshot else fingerprint
-    aside = folder / f"{name}.{uuid4().hex}.tmp"
+    aside = staging.target
     now = time.time_ns() // 1000
     try:
-        staging.ask(f"ATTACH {literal(str(aside))} AS db")
         for schema in ("rows", "links"):
             staging.ask(f"CREATE SCHEMA db.{schema}")
         numbered = Numbering(staging.ask, staging.relations, declared, now, project.database.snapshot).run()
         tables = {name: _table(staging.ask, declared[name], relation) for name, relation in staging.relations.items()}
         policies = {name: table.policies for name, table in declared.items()}
         inspection = inspect(staging.ask, tables, policies, recall(folder / "history"), now)
-        findings = [*(f for name in tables for f in numbered[name].findings), *inspection.findings]
+        findings = [*timeless(declared, {n: t.rows for n, t in tables.items()}, _guessed(project, declared))]
+        findings += [*(f for name in tables for f in numbered[name].findings), *inspection.findings]
         _write_meta(aside.with_suffix(".meta"), Schema(tables), findings, staging, numbered)
         staging.ask("DETACH db")
         aside.replace(folder / f"{name}.duckdb")
         aside.with_suffix(".meta").replace(folder / f"{name}.json")
         remember(folder / "history", inspection.profiles, fingerprint, now)
     finally:
-        for left in (aside, aside.with_suffix(".meta"), aside.with_name(aside.name + ".wal")):
-            left.unlink(missing_ok=True)
+        aside.with_suffix(".meta").unlink(missing_ok=True)
+
+
+def _guessed(project: Project, declared: Mapping[str, Declared]) -> set[str]:
+    """The tables of which nobody said whether they have a time."""
+    stated = {name for name, table in project.tables.items() if described(table) or Check.TIMELESS.value in table.checks}
+    return set() if Check.TIMELESS.value in project.checks else declared.keys() - stated
 
 
 def meanings(ask: Ask, relation: str, types: Mapping[str, str]) -> dict[str, Semantic]:

@@ -36,11 +36,13 @@ class Staging:
         ask: runs one SQL statement.
         relations: every table by name, in a stable order.
         notes: how a table was read, where that is worth saying.
+        target: an empty DuckDB file, attached as `db`, for what is made of the relations; it goes, unless it is moved away.
     """
 
     ask: Ask
     relations: Mapping[str, Relation]
     notes: Mapping[str, str]
+    target: Path
 
 
 def staging_texts(project: Project) -> dict[str, str]:
@@ -83,14 +85,16 @@ def open_staging(project: Project, source: Source | None = None) -> Iterator[Sta
     texts = staging_texts(project)
     spill = project.home / "tmp"
     make_home(spill, project)
-    path = spill / f"stage-{uuid4().hex}.duckdb"
+    name = uuid4().hex
+    path, target = spill / f"stage-{name}.duckdb", spill / f"target-{name}.duckdb"
     connection = connect(project.database.memory_limit, project.database.threads, spill)
     try:
-        yield _Stage(project, source, texts, connection, path).open()
+        yield _Stage(project, source, texts, connection, path, target).open()
     finally:
         connection.close()
-        for left in (path, path.with_name(path.name + ".wal")):
+        for left in (path, target):
             left.unlink(missing_ok=True)
+            left.with_name(left.name + ".wal").unlink(missing_ok=True)
 
 
 def make_home(folder: Path, project: Project) -> None:
@@ -113,12 +117,20 @@ class _Stage:
     """One opening; every step is a statement a table."""
 
     def __init__(
-        self, project: Project, source: Source, texts: Mapping[str, str], connection: duckdb.DuckDBPyConnection, path: Path
+        self,
+        project: Project,
+        source: Source,
+        texts: Mapping[str, str],
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        target: Path,
     ) -> None:
-        self._project, self._source, self._texts, self._con, self._path = project, source, texts, connection, path
+        self._project, self._source, self._texts, self._con = project, source, texts, connection
+        self._path, self._target = path, target
 
     def open(self) -> Staging:
         self._ask(f"ATTACH {literal(str(self._path))} AS stage")
+        self._ask(f"ATTACH {literal(str(self._target))} AS db")
         self._ask("CREATE SCHEMA memory.raw")
         if self._source.attach:
             self._ask(f"ATTACH {literal(str(self._source.attach))} AS source (READ_ONLY)")
@@ -133,7 +145,7 @@ class _Stage:
             relations[name] = self._stage(name, text)
         self._ask("RESET search_path")
         notes = {name: table.note for name, table in self._source.tables.items() if table.note}
-        return Staging(self._ask, dict(sorted(relations.items())), notes)
+        return Staging(self._ask, dict(sorted(relations.items())), notes, self._target)
 
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
         try:

@@ -53,7 +53,7 @@ def test__engine__reads_registered_frames_and_parameters(shop):
 
 
 def test__load_sql__leaves_out_the_header():
-    assert load_sql("staging/order.sql").startswith("CREATE TABLE {target}")
+    assert load_sql("staging/number.sql").startswith("CREATE TABLE {target}")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ class Check(StrEnum):
     FUTURE_TIME = "future_time"
     ABSURD_TIME = "absurd_time"
     BEFORE_PARENT = "before_parent"
+    TIMELESS = "timeless"
     INFINITE = "infinite"
     PADDED = "padded"
     CONSTANT = "constant"
@@ -62,6 +63,7 @@ WORDS = {
     Check.FUTURE_TIME: "times in the future",
     Check.ABSURD_TIME: "times that cannot be",
     Check.BEFORE_PARENT: "rows older than their parent",
+    Check.TIMELESS: "no time, though a parent has one",
     Check.INFINITE: "numbers that are not finite",
     Check.PADDED: "lines that were too short",
     Check.CONSTANT: "one value throughout",
@@ -84,7 +86,14 @@ WORDS = {
 }
 """What a check found, in words."""
 
-_SERIOUS = {Check.TABLE_REMOVED, Check.COLUMN_REMOVED, Check.COLUMN_RETYPED, Check.STALE, Check.ROW_COUNT}
+_SERIOUS = {
+    Check.TIMELESS,
+    Check.TABLE_REMOVED,
+    Check.COLUMN_REMOVED,
+    Check.COLUMN_RETYPED,
+    Check.STALE,
+    Check.ROW_COUNT,
+}
 _NOTICE = {
     Check.CONSTANT,
     Check.NEAR_UNIQUE,

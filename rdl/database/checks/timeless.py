@@ -1,0 +1,39 @@
+"""Tables without a time whose parents have one: their rows are visible before what they belong to has happened.
+
+Of a table that a person described this is said; a table of which nobody said that it has no time is refused, for a guess may not leak.
+"""
+
+from collections.abc import Mapping
+
+from rdl.database.checks.finding import Check, Finding, Policy
+from rdl.database.declared import Declared
+from rdl.errors import SchemaError
+
+
+def timeless(declared: Mapping[str, Declared], rows: Mapping[str, int], guessed: set[str]) -> tuple[Finding, ...]:
+    """A finding for every table without a time that references one with a time.
+
+    Args:
+        declared: every table.
+        rows: by table.
+        guessed: the tables of which nothing is described, and no policy for this check is stated.
+
+    Raises:
+        SchemaError: such a table is guessed, or its policy refuses it.
+    """
+    found = []
+    for name, table in declared.items():
+        parents = sorted({r.table for r in table.references if declared[r.table].time is not None})
+        if table.time is not None or not parents or not rows[name]:
+            continue
+        policy = Policy.REFUSE if name in guessed else table.policies[Check.TIMELESS]
+        detail = f"its rows are visible at any time, {parents[0]} only after {declared[parents[0]].time}"
+        if policy is Policy.REFUSE:
+            raise SchemaError(
+                f"{name} has no time, though its parent {parents[0]} has: {rows[name]:,} rows would be visible before they happened",
+                where=f"table {name}",
+                fix=f"take the time from {parents[0]} in a staging SELECT (rdl schema --write proposes one), "
+                f'or set [tables.{name}.checks] timeless = "keep"',
+            )
+        found.append(Finding(name, Check.TIMELESS, "", rows[name], 1.0, tuple(parents[:3]), policy, detail))
+    return tuple(found)
