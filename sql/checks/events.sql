@@ -3,7 +3,7 @@
 -- output:  days, last event in microseconds, list of gaps in days, longest first
 -- bound:   _time < {last}: what lies in the future did not happen yet
 WITH days AS (
-  SELECT (_time - {lag}) // {day} AS day, max(_time - {lag}) AS moment
+  SELECT (_time - {lag}) // {day} - CAST((_time - {lag}) % {day} < 0 AS INTEGER) AS day, max(_time - {lag}) AS moment
   FROM {source}
   WHERE _time > {first} AND _time < {last}
   GROUP BY ALL

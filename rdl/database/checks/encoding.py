@@ -14,7 +14,7 @@ _HIGH = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š
 _MISREAD = "|".join(
     (
         f"[ÂÃ][{_HIGH}]",  # Ã¼ for ü
-        "â€",  # â€™ for an apostrophe
+        "â(€|‚¬|„¢)",  # â€™ for an apostrophe # noqa: RUF001
         f"ðŸ[{_HIGH}]",  # for an emoji
         "ï¿½|ï»¿",  # for what was lost already, and for a byte order mark
     )

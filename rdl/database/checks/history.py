@@ -49,7 +49,7 @@ def remember(folder: Path, profiles: Profiles, fingerprint: str, read_at: int) -
     _write(folder / _LATEST, {"format": _FORMAT, "fingerprint": fingerprint, "tables": tables})
     rows = {name: table.rows for name, table in sorted(profiles.items())}
     _write(folder / f"{number:08d}.json", {"format": _FORMAT, "fingerprint": fingerprint, "read_at": read_at, "rows": rows})
-    for old, _ in past[: len(past) + 1 - KEPT]:
+    for old, _ in past[: max(len(past) + 1 - KEPT, 0)]:
         (folder / f"{old:08d}.json").unlink(missing_ok=True)
 
 

@@ -79,7 +79,7 @@ def _before_parent(reference: Reference, lag: int, parent_lag: int, parent: str)
     mine, theirs = f"(c._time - {lag})", f"({parent}._time - {parent_lag})"
     older = f"{mine} < {theirs} AND NOT ({mine} % {DAY} = 0 AND {theirs} - {mine} < {DAY})"
     condition = f"(CASE WHEN {asked} THEN {older} ELSE false END)"
-    example = f"make_timestamp({mine}) || ' before ' || make_timestamp({theirs})"
+    example = f"CASE WHEN {condition} THEN make_timestamp({mine}) || ' before ' || make_timestamp({theirs}) END"
     return _Test(Check.BEFORE_PARENT, reference.column, condition, asked, example, f"the parent is in {shown(reference.table)}")
 
 

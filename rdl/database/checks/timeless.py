@@ -1,6 +1,7 @@
 """Tables without a time whose parents have one: their rows are visible before what they belong to has happened.
 
-Of a table that a person described this is said; a table of which nobody said that it has no time is refused, for a guess may not leak.
+Of a table that a person described this is said; a table of which nobody said that it has no time is refused, for a guess may not
+leak.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,8 @@ def timeless(declared: Mapping[str, Declared], rows: Mapping[str, int], guessed:
         detail = f"its rows are visible at any time, {parents[0]} only after {declared[parents[0]].time}"
         if policy is Policy.REFUSE:
             raise SchemaError(
-                f"{name} has no time, though its parent {parents[0]} has: {rows[name]:,} rows would be visible before they happened",
+                f"{name} has no time, though its parent {parents[0]} has: "
+                f"{rows[name]:,} rows would be visible before they happened",
                 where=f"table {name}",
                 fix=f"take the time from {parents[0]} in a staging SELECT (rdl schema --write proposes one), "
                 f'or set [tables.{name}.checks] timeless = "keep"',
