@@ -1,0 +1,94 @@
+"""How well a column's name points at a table's key.
+
+The scale is used by `references`: from `CARRIES` on the name alone says where the column points, and the values have only to agree;
+below it the values must prove it.
+"""
+
+from dataclasses import dataclass
+
+from rdl.database.inference.lexicon import PEOPLE, PERSON, RELATED, SIDES, STRUCTURAL, SUPERIOR
+from rdl.database.inference.names import Named, Vocabulary, Words, same_words, word_likeness
+
+CARRIES = 0.85
+HINTS = 0.6
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """How well a name points: a score in [0, 1] and the reason as part of a sentence."""
+
+    score: float
+    reason: str
+
+
+_NOWHERE = Pointing(0.0, "its name points nowhere")
+
+
+def points(names: Vocabulary, child: str, column: str, parent: str, key: str) -> Pointing:
+    """How well the name of `child.column` points at `parent.key`."""
+    named, target, entity = names.columns[child, column], names.columns[parent, key], names.tables[parent]
+    if named.bare:
+        return _NOWHERE
+    role, superior = _in_a_role(named, target, entity), _as_superior(named, entity, own=child == parent)
+    if child == parent:  # `order_no` and `marketplace_order_id` of orders name the row itself
+        related = set(named.words) & (STRUCTURAL | SUPERIOR | RELATED)
+        return max(role if related else _NOWHERE, superior, key=lambda p: p.score)
+    found = (_as_key(named, target, entity), _as_table(named, entity), role, _as_part(named, entity), superior)
+    return max(found, key=lambda p: p.score)
+
+
+def _as_key(named: Named, target: Named, entity: Words) -> Pointing:
+    """The column is called as the key is."""
+    if target.bare or not same_words(named.words, target.words):
+        return _NOWHERE
+    if same_words(named.stem, entity) or same_words(named.words, entity):
+        return Pointing(1.0, "named as the key and the table")
+    return Pointing(0.96 if named.identifier else 0.87, "named as the key")
+
+
+def _as_table(named: Named, entity: Words) -> Pointing:
+    """The column is called as the table is, with or without a word for "identifier"."""
+    stem = named.stem
+    if same_words(stem, entity) or (stem and word_likeness("".join(stem), "".join(entity)) == 1.0):
+        return Pointing(1.0 if named.identifier else 0.92, "named as the table")
+    if len(stem) == len(entity) == 1 and named.identifier and (near := word_likeness(stem[0], entity[0])):
+        return Pointing(near * 0.95, "named much as the table")
+    return _NOWHERE
+
+
+def _in_a_role(named: Named, target: Named, entity: Words) -> Pointing:
+    """The column is called as the table or its key is, with a role before or after: `home_team_id`, `team_1`."""
+    for core in (entity, target.stem):
+        extra = len(named.stem) - len(core)
+        if not core or extra < 1:
+            continue
+        if same_words(named.stem[extra:], core):
+            return Pointing(0.93 if named.identifier else 0.86, f"named as the table in the role {'_'.join(named.stem[:extra])!r}")
+        rest = named.stem[len(core) :]
+        if same_words(named.stem[: len(core)], core) and all(w.isdigit() or w in SIDES for w in rest):
+            return Pointing(0.9 if named.identifier else 0.86, f"named as the table in the role {'_'.join(rest)!r}")
+    return _NOWHERE
+
+
+def _as_part(named: Named, entity: Words) -> Pointing:
+    """The column is called as the last or the first words of the table are."""
+    size = len(named.stem)
+    if not named.identifier or not 0 < size < len(entity):
+        return _NOWHERE
+    if same_words(named.stem, entity[-size:]):
+        return Pointing(0.8, "named as the last part of the table's name")
+    if same_words(named.stem, entity[:size]):
+        return Pointing(0.65, "named as the first part of the table's name")
+    return _NOWHERE
+
+
+def _as_superior(named: Named, entity: Words, own: bool) -> Pointing:
+    """The column names another row of its own table (`parent_id`, `manager_id`), or a person by what they do."""
+    said, people = set(named.words), bool(set(entity) & PEOPLE)
+    if own and said & STRUCTURAL:
+        return Pointing(0.9, "named as another row of its own table")
+    if own and people and said & SUPERIOR:
+        return Pointing(0.9, "named as the superior of a row of its own table")
+    if not own and people and said & (SUPERIOR | PERSON) and (named.identifier or said & {"by", "to"}):
+        return Pointing(0.7, "named as a person in a role")
+    return _NOWHERE
