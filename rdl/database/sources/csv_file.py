@@ -25,10 +25,18 @@ def csv_table(table: TableFiles) -> RawTable:
 
 
 def _look(table: TableFiles, connection: duckdb.DuckDBPyConnection) -> Read:
+    _read_as_stated(connection)
     parts = [look_at(connection, file) for file in table.files if not is_empty(file)]
     if not parts:
         raise SchemaError(f"table {table.name!r} is empty: there is not even a line of names", where=table.where, fix=FIX)
     return Read(_select(table, agreed(connection, parts)), sum(part.padded for part in parts))
+
+
+def _read_as_stated(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep DuckDB 2.0 from reading a column as what a query casts it to: a local date cast to a time is one."""
+    found = connection.sql("SELECT current_setting('disabled_optimizers')").fetchall()[0][0]
+    disabled = ",".join(sorted({*filter(None, found.split(",")), "type_pushdown"}))
+    connection.execute(f"SET disabled_optimizers = {literal(disabled)}").fetchall()
 
 
 def _select(table: TableFiles, parts: Sequence[CsvPart]) -> str:

@@ -13,6 +13,7 @@ import duckdb
 
 from rdl.database.engine import literal, quote
 from rdl.database.sources.encoding import open_text, wrong_byte
+from rdl.database.sources.iso_times import iso_times
 from rdl.errors import SchemaError
 
 _DIALECT = r"""header = true, skip = 0, quote = '"', escape = '"', comment = '', nullstr = ['', '\N']"""
@@ -56,11 +57,11 @@ def look_at(connection: duckdb.DuckDBPyConnection, file: Path) -> CsvPart:
     delimiter = _delimiter(file)
     options = f"{_DIALECT}, delim = {literal(delimiter)}, compression = {literal('gzip' if _is_gzip(file) else 'none')}"
     try:
-        return sniffed(connection, CsvPart(file, options, {}))
+        return _with_times(connection, sniffed(connection, CsvPart(file, options, {})))
     except duckdb.Error:
         padding = CsvPart(file, options + _PADDING, {})
     try:
-        part = sniffed(connection, padding)
+        part = _with_times(connection, sniffed(connection, padding))
         return replace(part, padded=_short_lines(connection, part, options))
     except duckdb.Error as error:
         shown = "\n".join(line[:_SHOWN] for line in str(error).splitlines())
@@ -80,6 +81,14 @@ def sniffed(connection: duckdb.DuckDBPyConnection, part: CsvPart) -> CsvPart:
     dates, times, columns = found[0]
     types = {c["name"]: c["type"] for c in columns}
     return replace(part, types=types, dates="" if dates in _ISO else dates, times="" if times in _ISO else times)
+
+
+def _with_times(connection: duckdb.DuckDBPyConnection, part: CsvPart) -> CsvPart:
+    """`part` with those columns as dates and times that DuckDB took for text because of the order of their values."""
+    if part.formats:
+        return part
+    texts = [name for name, kind in part.types.items() if kind == "VARCHAR"]
+    return replace(part, types={**part.types, **iso_times(connection, as_text(part), texts)})
 
 
 def as_text(part: CsvPart, options: str = "") -> str:

@@ -15,6 +15,7 @@ from rdl.database.sources.csv_part import CsvPart, blank_columns, sniffed
 log = logging.getLogger(__name__)
 
 _NUMBERS = ("BIGINT", "HUGEINT", "DOUBLE")  # each holds the values of those before it, as well as CSV itself tells them
+_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 _DATES = {"dates": ("DATE",), "times": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")}
 _SWAPPED = str.maketrans("dm", "md")
 
@@ -95,8 +96,6 @@ def _united(kinds: set[str], formatted: bool) -> str:
         return next(iter(kinds))
     if kinds and kinds <= set(_NUMBERS):
         return max(kinds, key=_NUMBERS.index)
-    if kinds == {"DATE", "TIMESTAMP"} and not formatted:
-        return "TIMESTAMP"
-    if kinds == {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE"} and not formatted:
-        return "TIMESTAMP WITH TIME ZONE"
+    if kinds and kinds <= set(_TIMES) and not formatted:
+        return max(kinds, key=_TIMES.index)
     return "VARCHAR"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import duckdb
 
-from rdl.database.engine import literal, load_sql, quote
+from rdl.database.engine import literal, quote
 from rdl.database.sources.encoding import is_empty, wrong_byte
+from rdl.database.sources.iso_times import iso_times
 from rdl.database.sources.source import RawTable, Read
 from rdl.database.sources.table_files import TableFiles, file_list
 from rdl.errors import SchemaError
@@ -24,7 +25,6 @@ _WHOLE = (
     f"map_inference_threshold = -1, field_appearance_threshold = 0, {_NO_DATES}"
 )
 _FIX = "write one JSON object a line, or one array of objects"
-_BATCH = 100  # columns that one statement looks at
 _NUMBERED = re.compile(r"(.+)_\d+", re.DOTALL)
 
 
@@ -43,27 +43,19 @@ def _look(table: TableFiles, connection: duckdb.DuckDBPyConnection) -> Read:
         ).fetchall()
         types = {name: "VARCHAR" if kind in {'"NULL"', "JSON"} else kind for name, kind, *_ in described}
         _check_twins(connection, files, types, table.where)
-        columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
-        rows = f"read_json({file_list(files)}, records = true, columns = {{{columns}}}, {{hive}})"
-        casts = _times(
-            connection, rows.replace("{hive}", "hive_partitioning = false"), [n for n, t in types.items() if t == "VARCHAR"]
-        )
+        rows = _rows(files, types, "hive_partitioning = false")
+        casts = iso_times(connection, rows, [name for name, kind in types.items() if kind == "VARCHAR"])
     except duckdb.Error as error:
         wrong = next((wrong for wrong in map(wrong_byte, files) if wrong is not None), None)
         raise wrong or SchemaError(f"not readable as JSON: {error}", where=table.where, fix=_FIX) from error
     replaced = ", ".join(f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in casts.items())
-    return Read(f"{table.select}{f' REPLACE ({replaced})' if casts else ''} FROM {rows.replace('{hive}', table.hive)}")
+    return Read(f"{table.select}{f' REPLACE ({replaced})' if casts else ''} FROM {_rows(files, types, table.hive)}")
 
 
-def _times(connection: duckdb.DuckDBPyConnection, rows: str, columns: list[str]) -> dict[str, str]:
-    """The type of each of these columns of text whose values are all dates, or all times."""
-    found = {}
-    for start in range(0, len(columns), _BATCH):
-        batch = columns[start : start + _BATCH]
-        facts = ", ".join(load_sql("sources/iso_times.sql").format(column=quote(column)).strip() for column in batch)
-        kinds = connection.sql(f"SELECT {facts} FROM {rows}").fetchall()[0]
-        found.update({column: kind for column, kind in zip(batch, kinds, strict=True) if kind is not None})
-    return found
+def _rows(files: list[Path], types: Mapping[str, str], hive: str) -> str:
+    """What stands behind FROM to read the files with these types."""
+    columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
+    return f"read_json({file_list(files)}, records = true, columns = {{{columns}}}, {hive})"
 
 
 def _check_twins(connection: duckdb.DuckDBPyConnection, files: list[Path], types: Mapping[str, str], where: str) -> None:
