@@ -72,7 +72,7 @@ def _selected(sql: str, connection: duckdb.DuckDBPyConnection | None) -> list[di
     found = _parse(sql)
     if len(found) != 1:
         raise RefusedError(f"expected one statement, found {len(found)}", "leave exactly one SELECT")
-    kind = found[0].type.name
+    kind = _kind(found[0])
     if kind == "MULTI":
         raise RefusedError("a PIVOT without an IN list has no fixed columns", "list its values: PIVOT t ON x IN ('a', 'b') USING …")
     if kind != "SELECT":
@@ -117,9 +117,17 @@ def _parse(sql: str) -> list[duckdb.Statement]:
     if len(sql) > _LONGEST:
         raise RefusedError(f"the SQL is {len(sql)} characters long", f"write it in at most {_LONGEST}")
     try:
+        sql.encode()
         return list(duckdb.extract_statements(sql))
     except (duckdb.Error, MemoryError, UnicodeError) as error:
         raise RefusedError(f"the SQL does not parse: {error}", "mend the statement") from error
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    try:
+        return str(statement.type.name)
+    except ValueError:  # DuckDB 2.0 has kinds that its Python names do not list
+        return "another kind"
 
 
 def _bare(sql: str) -> str:

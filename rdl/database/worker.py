@@ -35,7 +35,7 @@ _TABLES = (
     "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'db' AND NOT internal "
     "UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = 'db' AND NOT internal"
 )
-_PARSING = 2 << 30  # what one text may take to be parsed
+_PARSING = 1 << 30  # what one text may take to be parsed
 _MESSAGE = 2_000  # characters of an error that are passed on
 
 
@@ -99,13 +99,17 @@ def _connect(settings: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
         "memory_limit": settings["memory_limit"],
         "threads": settings["threads"],
         "temp_directory": settings["temp"],
-        "max_temp_directory_size": settings["temp_limit"],
         "autoinstall_known_extensions": False,
         "python_enable_replacements": False,
     }
     connection = duckdb.connect(":memory:", config=config)
     files = ", ".join(_literal(file) for file in settings["files"])
-    opening = (f"ATTACH {_literal(settings['path'])} AS db (READ_ONLY)", "USE db.main", f"SET allowed_paths = [{files}]")
+    opening = (
+        f"SET max_temp_directory_size = {_literal(settings['temp_limit'])}",  # DuckDB 2.0 forgets one that comes with the config
+        f"ATTACH {_literal(settings['path'])} AS db (READ_ONLY)",
+        "USE db.main",
+        f"SET allowed_paths = [{files}]",
+    )
     for statement in (*opening, *_LOCKS):
         connection.execute(statement).fetchall()
     return connection
