@@ -17,6 +17,7 @@ from rdl.timeline import DAY, format_time
 
 EARLIEST, LATEST = "1900-01-01", "2200-01-01"  # fixed, so that the same rows stay whatever the day they are read on
 
+_BATCH = 50  # tests of which examples are collected at a time: what DISTINCT costs to plan grows with the square of them
 _FLOATS = ("FLOAT", "DOUBLE", "REAL")
 
 
@@ -161,17 +162,19 @@ def _findings(ask: Ask, relation: Relation, hits: Mapping[_Test, int], rows: int
     """The hits with their first few values, in the order of the values."""
     telling = [test for test in hits if test.example]
     found: dict[_Test, tuple[str, ...]] = {}
-    if telling:
-        columns = ", ".join(
-            f"CAST(min(DISTINCT {test.example}, 3) FILTER (WHERE {test.condition}) AS VARCHAR[])" for test in telling
-        )
-        some = " OR ".join(f"({test.condition})" for test in telling)
-        values = ask(f"SELECT {columns} FROM {relation.sql} WHERE {some}")[0]
-        found = {test: examples(value) for test, value in zip(telling, values, strict=True)}
+    for start in range(0, len(telling), _BATCH):
+        found |= _examples(ask, relation, telling[start : start + _BATCH])
     return [
         Finding(relation.name, t.check, t.column, number, number / rows, found.get(t, ()), t.policy, t.detail)
         for t, number in hits.items()
     ]
+
+
+def _examples(ask: Ask, relation: Relation, tests: Sequence[_Test]) -> dict[_Test, tuple[str, ...]]:
+    columns = ", ".join(f"CAST(min(DISTINCT {test.example}, 3) FILTER (WHERE {test.condition}) AS VARCHAR[])" for test in tests)
+    some = " OR ".join(f"({test.condition})" for test in tests)
+    values = ask(f"SELECT {columns} FROM {relation.sql} WHERE {some}")[0]
+    return {test: examples(value) for test, value in zip(tests, values, strict=True)}
 
 
 def _padded(relation: Relation, declared: Declared, rows: int) -> list[Finding]:
