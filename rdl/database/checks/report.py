@@ -22,7 +22,7 @@ _WHOLE = {c for c in Check if c.value.startswith(("column_", "table_"))} | {
     Check.UNREAD,
 }  # of which a count says nothing more
 _ROOM = 60  # characters for examples, beyond the first
-_FOLD = 3  # columns of one table with the same finding, beyond which they share a line
+_FOLD = 3  # columns of one table with the same finding, beyond which they share a line; where counts say nothing, all of them do
 
 
 def rows(schema: Schema, findings: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -93,7 +93,8 @@ def _folded(findings: Sequence[Finding]) -> list[list[Finding]]:
     folded: list[list[Finding]] = []
     for _, alike in groupby(findings, key=lambda f: (f.table, f.check, f.policy)):
         group = list(alike)
-        folded += [group] if len(group) > _FOLD else [[finding] for finding in group]
+        many = 1 if group[0].check in _WHOLE else _FOLD
+        folded += [group] if len(group) > many else [[finding] for finding in group]
     return folded
 
 
@@ -103,7 +104,8 @@ def _cells(folded: Sequence[Finding]) -> tuple[str, str, str, str, str]:
     words = WORDS[first.check]
     if len(folded) > 1:
         names = ", ".join(shown(f.column, 30) for f in folded[:_FOLD])
-        what = f"{words}: {names} and {len(folded) - _FOLD} more"
+        more = f" and {len(folded) - _FOLD} more" if len(folded) > _FOLD else ""
+        what = f"{words}: {names}{more}"
         return shown(first.table), what, f"{len(folded):,} columns", "", done
     where = shown(f"{first.table}.{first.column}" if first.column else first.table, 120)
     detail = f"; {first.detail}" if first.detail else ""

@@ -62,6 +62,14 @@ def test__lines__many_columns_alike__share_a_line():
     assert "500 columns" in text
 
 
+def test__lines__few_columns_alike__share_a_line_where_counts_say_nothing():
+    unread = [Finding("orders", Check.UNREAD, name, 9, 1.0, (), Policy.KEEP, "of type BLOB") for name in ("a", "b")]
+    empty = [Finding("orders", Check.NULL_TIME, name, 9, 0.5, (), Policy.KEEP) for name in ("c", "d")]
+    text = "\n".join(lines(SCHEMA, [*unread, *empty], 100))
+    assert "not read by any feature: a, b" in text
+    assert text.count("rows without a time") == 2
+
+
 def test__report__is_coloured_on_a_terminal_only():
     from io import StringIO
 
