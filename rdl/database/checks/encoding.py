@@ -3,7 +3,7 @@
 Only columns in which the survey saw anything beyond printable ASCII are looked at again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rdl.database.checks.finding import Check, Finding, Policy, examples
 from rdl.database.checks.survey import BATCH, Survey, rows_of
@@ -27,34 +27,40 @@ _KINDS = {
     "with characters lost (U+FFFD)": _LOST,
     "with control characters": _UNSEEN,
 }
+_ANY = "|".join(_KINDS.values())
 _SPELT = "in decomposed Unicode: one text, two spellings"
 
 
 def damaged(ask: Ask, survey: Survey, policy: Policy) -> Iterator[Finding]:
     """One finding for every column that holds damaged text."""
-    names = [c.name for c in survey.table.columns if survey.columns[c.name].odd and c.name not in survey.table.hide]
+    table = survey.table
+    names = [c.name for c in table.columns if survey.columns[c.name].odd and c.name not in table.hide]
     for start in range(0, len(names), BATCH):
-        yield from _look(ask, survey, names[start : start + BATCH], policy)
+        some = names[start : start + BATCH]
+        counts = ask(f"SELECT {', '.join(f'count(*) FILTER ({_test(name)})' for name in some)} FROM {rows_of(table)}")[0]
+        for name, count in zip(some, counts, strict=True):
+            if count:
+                yield _finding(ask, survey, name, count, policy)
 
 
-def _look(ask: Ask, survey: Survey, names: Sequence[str], policy: Policy) -> Iterator[Finding]:
-    """One pass over a few columns."""
-    table, width = survey.table, len(_KINDS) + 3
-    values = ask(f"SELECT {', '.join(_aggregates(name) for name in names)} FROM {rows_of(table)}")[0]
-    for i, name in enumerate(names):
-        count, *kinds, few = values[width * i : width * i + width]
-        if count:
-            labels = [*_KINDS, _SPELT]
-            detail = "; ".join(f"{number:,} {label}" for label, number in zip(labels, kinds, strict=True) if number)
-            share = count / survey.columns[name].known
-            yield Finding(table.name, Check.ENCODING, name, count, share, examples(few), policy, detail)
+def _test(name: str) -> str:
+    """SQL of whether a text is damaged in any way."""
+    return f"regexp_matches({quote(name)}, '{_ANY}') OR {_spelt(name)}"
 
 
-def _aggregates(name: str) -> str:
-    """SQL of how many texts are damaged at all, and in each way, and of a few of them around the damage."""
-    c, every = quote(name), "|".join(_KINDS.values())
-    spelt = f"nfc_normalize({c}) <> {c}"
-    any_of = f"regexp_matches({c}, '{every}') OR {spelt}"
-    around = f"coalesce(nullif(regexp_extract({c}, '(?s).{{0,20}}(?:{every}).{{0,20}}'), ''), left({c}, 40))"
-    counts = [f"count(*) FILTER ({test})" for test in (any_of, *(f"regexp_matches({c}, '{k}')" for k in _KINDS.values()), spelt)]
-    return ", ".join([*counts, f"min(DISTINCT {around}, 3) FILTER ({any_of})"])
+def _spelt(name: str) -> str:
+    return f"nfc_normalize({quote(name)}) <> {quote(name)}"
+
+
+def _finding(ask: Ask, survey: Survey, name: str, count: int, policy: Policy) -> Finding:
+    """What is wrong with one column, looking at its damaged texts only, and a few of them around the damage."""
+    c, tests = (
+        quote(name),
+        {**{label: f"regexp_matches({quote(name)}, '{k}')" for label, k in _KINDS.items()}, _SPELT: _spelt(name)},
+    )
+    counts = ", ".join(f"count(*) FILTER ({test})" for test in tests.values())
+    around = f"coalesce(nullif(regexp_extract({c}, '(?s).{{0,20}}(?:{_ANY}).{{0,20}}'), ''), left({c}, 40))"
+    *kinds, few = ask(f"SELECT {counts}, min(DISTINCT {around}, 3) FROM {rows_of(survey.table)} WHERE {_test(name)}")[0]
+    detail = "; ".join(f"{number:,} {label}" for label, number in zip(tests, kinds, strict=True) if number)
+    share = count / survey.columns[name].known
+    return Finding(survey.table.name, Check.ENCODING, name, count, share, examples(few), policy, detail)
