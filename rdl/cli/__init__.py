@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from rdl.cli import database, models, pipelines, tasks
+from rdl.cli import database, models, pipelines, schema, tasks
 from rdl.errors import RdlError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app = typer.Typer(
 
 for command in (
     database.demo,
+    schema.init,
+    schema.schema,
     database.check,
     tasks.tasks,
     models.train,

@@ -26,15 +26,18 @@ def demo(
 
 
 def check(project: ProjectDir = Path(), home: HomeDir = None, as_json: Json = False) -> None:
-    """Read the database and say what was found in it."""
-    from dataclasses import asdict
+    """Read the database and say what is wrong with it."""
+    from rich.console import Console
+
+    from rdl.database.checks.report import report, rows
 
     with progress():
         database = open_named(project, home)
-    for name, report in sorted(database.report.items()):
-        table = database.schema[name]
-        line = f"{name}: {report.rows:,} rows, key {', '.join(table.key) or 'none'}, time {table.time or 'none'}"
-        found = [f"{n:,} dangling {column} (read as null)" for column, n in report.dangling.items()]
-        found += [f"{report.null_times:,} null times (never visible)"] if report.null_times else []
-        found += [f"not read: {', '.join(report.unread)}"] if report.unread else []
-        say(as_json, {"table": name, **asdict(report)}, [line, *(f"  {f}" for f in found)])
+    if as_json:
+        for table in rows(database.schema, database.findings):
+            note = database.notes.get(table["table"])
+            say(as_json, {**table, **({"note": note} if note else {})}, [])
+        return
+    for name, note in sorted(database.notes.items()):
+        print(f"{name}: {note}")
+    Console().print(report(database.schema, database.findings))
