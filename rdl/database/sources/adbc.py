@@ -6,10 +6,9 @@ ProjectError that names the table, with `from None`: its own words may hold the 
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from rdl.database.engine import quote
 from rdl.database.sources.credentials import redact
 from rdl.database.sources.source import FeedTable
 from rdl.errors import ProjectError, nearest
-from rdl.project import Project
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -226,19 +224,3 @@ class AdbcFeed:
         except TypeError as error:
             what = f"cannot read {name!r} from {value!r} on: {error}"
             raise ProjectError(what, where=where, fix="declare a number, a time or a text as watermark") from None
-
-
-def included(names: Iterable[str], patterns: Sequence[str]) -> bool:
-    """Whether one of a table's names fits one of the patterns of `include`, whatever their case; with no pattern, all fit."""
-    lowered = [name.lower() for name in names]
-    return not patterns or any(fnmatchcase(name, pattern.lower()) for pattern in patterns for name in lowered)
-
-
-def nothing_left(names: Sequence[str], project: Project) -> ProjectError:
-    """The error for a source of which nothing is left to read."""
-    patterns = project.database.include
-    return ProjectError(
-        f"no table fits {', '.join(map(repr, patterns))}" if names and patterns else "there is no table that can be read",
-        where=f"{project.settings_file}, [database] {'include' if patterns else 'source'}",
-        fix=nearest(patterns[0], names) if patterns else "name another database, or let the user read this one",
-    )

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rdl.database.engine import load_sql, quote
-from rdl.database.sources.adbc import AdbcFeed, Query, Session, included, load_driver, nothing_left
+from rdl.database.sources.adbc import AdbcFeed, Query, Session, load_driver
 from rdl.database.sources.credentials import check_url, expand, redact
+from rdl.database.sources.include import included
 from rdl.database.sources.postgres_types import lane
 from rdl.database.sources.source import Constraints, Feed, FeedTable, ForeignKey
 from rdl.errors import ProjectError, nearest
@@ -45,7 +46,7 @@ def postgres_feed(url: str, project: Project) -> Callable[[], AbstractContextMan
     """What opens the PostgreSQL database at `url`, in which `${NAME}` stands for a variable of the environment.
 
     Opening it raises ProjectError: the driver is missing; the server is not there or does not let the user in; a table cannot be
-    read and is not left out by `[database] include`; nothing is left to read.
+    read and is not left out by `[database] include`.
     """
 
     @contextmanager
@@ -135,9 +136,8 @@ def _named(relations: Mapping[int, _Relation], project: Project) -> dict[int, _R
     for relation in relations.values():
         plain = often[relation.name.lower()] == 1 or relation.schema == "public"
         relation.table = relation.name if plain else f"{relation.schema}_{relation.name}"
-    chosen = {oid: r for oid, r in relations.items() if included((r.table, r.full_name), project.database.include)}
-    if not chosen:
-        raise nothing_left([relation.table for relation in relations.values()], project)
+    fitting = included([name for relation in relations.values() for name in (relation.table, relation.full_name)], project)
+    chosen = {oid: relation for oid, relation in relations.items() if fitting & {relation.table, relation.full_name}}
     _refuse_doubles(chosen.values(), where)
     return {oid: _readable(relation, where) for oid, relation in sorted(chosen.items(), key=lambda item: item[1].table)}
 
