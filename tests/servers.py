@@ -51,15 +51,16 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL of this session's own, or a skip that says what is missing."""
-    binaries = _binaries()
+    binaries = find_binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed: no initdb in PATH or below /usr/lib/postgresql")
-    with _cluster(binaries) as port, pytest.MonkeyPatch.context() as patch:
+    with cluster(binaries) as port, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RDL_TEST_PASSWORD", PASSWORD)
         yield PostgresServer(binaries, port)
 
 
-def _binaries() -> Path | None:
+def find_binaries() -> Path | None:
+    """The folder of the newest installed PostgreSQL's `initdb`."""
     found = shutil.which("initdb")
     if found:
         return Path(found).resolve().parent
@@ -68,7 +69,7 @@ def _binaries() -> Path | None:
 
 
 @contextmanager
-def _cluster(binaries: Path) -> Iterator[int]:
+def cluster(binaries: Path) -> Iterator[int]:
     """A cluster in a folder of its own, which the user `postgres` can enter: PostgreSQL refuses to run as root."""
     root = Path(tempfile.mkdtemp(prefix="rdl-pg-"))
     data, words = root / "data", root / "password"
