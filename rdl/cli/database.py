@@ -1,5 +1,6 @@
 """The commands about the rows: make some, read them, say what was found."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,8 @@ import typer
 
 from rdl.cli.options import HomeDir, Json, ProjectDir, Seed, open_named
 from rdl.cli.output import progress, say
+
+_WIDE = 120  # characters a line, where there is no terminal to say how many
 
 
 def demo(
@@ -27,9 +30,7 @@ def demo(
 
 def check(project: ProjectDir = Path(), home: HomeDir = None, as_json: Json = False) -> None:
     """Read the database and say what is wrong with it."""
-    from rich.console import Console
-
-    from rdl.database.checks.report import report, rows
+    from rdl.database.checks.report import lines, report, rows
 
     with progress():
         database = open_named(project, home)
@@ -40,4 +41,9 @@ def check(project: ProjectDir = Path(), home: HomeDir = None, as_json: Json = Fa
         return
     for name, note in sorted(database.notes.items()):
         print(f"{name}: {note}")
-    Console().print(report(database.schema, database.findings))
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(report(database.schema, database.findings))
+    else:
+        print("\n".join(lines(database.schema, database.findings, _WIDE)))

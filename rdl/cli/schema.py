@@ -96,7 +96,7 @@ def _table_lines(overview: "Overview", name: str, table: "Table") -> list[str]:
     said = {p.aspect for p in proposals}
     lines = [f"{name}: {table.rows:,} rows"]
     lines += ["  no key"] if not table.key and Aspect.KEY not in said else []
-    lines += [_proposal_line(p, "" if overview.in_use(p) else " (once written)") for p in proposals]
+    lines += [_proposal_line(p, "" if overview.in_use(p) else " (not in use yet)") for p in proposals]
     lines += [] if said & {Aspect.TIME, Aspect.INHERITED_TIME} else ["  no time: its rows are visible always"]
     structural = {*table.key, table.time, *(c for r in table.references for c in r.columns)}
     columns = defaultdict(list)

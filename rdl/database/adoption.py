@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from rdl.database.declared import Declared
@@ -170,9 +171,9 @@ class _Table:
             for reference in self.stated.references:  # the settings replace what the source declares
                 link = Link(reference.columns, reference.table, reference.key or self.keys.get(reference.table, ()))
                 yield Line(("references", COMMA.join(link.columns)), self._parent(link), "declared by the source")
-        settled = {columns for _, v in taken for columns in v.columns}
+        settled = {v.columns for _, v in taken}
         for proposal, value in new:
-            if (proposal, value) in taken or not settled & set(value.columns):
+            if (proposal, value) in taken or value.columns not in settled:
                 path = ("references", COMMA.join(value.columns))
                 yield self._line(
                     path, self._parent(value), proposal, decided=not closed, say="to add to references; " if closed else ""
@@ -217,14 +218,10 @@ class _Table:
 
 def _missing(proposal: Proposal, value: Entity) -> str:
     """A table that nobody has, as a comment."""
-    select = " ".join(value.select.split())
-    return "\n".join(
-        [
-            f"# A table of its own may be missing: {proposal.table}, one row for every {value.column} ({_why(proposal)}).",
-            f"# To make it, write a staging file {proposal.table}.sql that holds",
-            f"#     {select}",
-        ]
-    )
+    why = fill(f"{_why(proposal)}. To make it, write a staging file {proposal.table}.sql that holds", 128).splitlines()
+    select = [f"    {line}" for line in value.select.splitlines()]
+    said = [f"A table of its own may be missing: {proposal.table}, with a row for every {value.column}.", *why, *select]
+    return "\n".join(f"# {line}" for line in said)
 
 
 def _why(proposal: Proposal) -> str:

@@ -82,11 +82,11 @@ def _ruled_out(project: Project, proposal: Proposal) -> bool:
 def _beside(project: Project, proposal: Proposal) -> Proposal:
     """The proposal; less sure where it is a reference beside those that a person stated."""
     settings = project.tables.get(proposal.table)
-    closed = settings is not None and settings.references is not None and proposal.confidence < 1
+    closed = settings is not None and settings.references is not None and _OTHERS < proposal.confidence < 1
     if proposal.aspect is not Aspect.REFERENCE or not closed:
         return proposal
     told = f"{proposal.evidence}; but the settings state the references of {proposal.table}, and not this one"
-    return replace(proposal, confidence=min(proposal.confidence, _OTHERS), evidence=told)
+    return replace(proposal, confidence=_OTHERS, evidence=told)
 
 
 def _table(staging: Staging, stated: Declared, inferred: Declared) -> Table:
