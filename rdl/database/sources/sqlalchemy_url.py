@@ -68,8 +68,8 @@ def _engine(place: Place, project: Project) -> "sa.Engine":
         url = sa.make_url(place.url)
         if url.drivername in MYSQL:
             url = url.set(drivername=f"{url.drivername}+pymysql")
-        if url.get_backend_name() == "sqlite" and url.database:
-            url = url.set(database=str(project.root / url.database))
+        if url.get_backend_name() == "sqlite":
+            url = _existing(url, place, project)
         return sa.create_engine(url, poolclass=sa.pool.NullPool)
     except ImportError as error:
         package = _PACKAGES.get(error.name or "", error.name or "")
@@ -86,6 +86,16 @@ def _engine(place: Place, project: Project) -> "sa.Engine":
     except (sa.exc.ArgumentError, ValueError, TypeError) as error:
         what = f"not a URL of a database: {redact(str(error), place.url)}"
         raise ProjectError(what, where=place.where, fix="write it as driver://user:${PASSWORD}@host:port/database") from None
+
+
+def _existing(url: "sa.URL", place: Place, project: Project) -> "sa.URL":
+    """The URL of a SQLite file that is there, seen from the project: SQLite would make a new one."""
+    path = project.root / (url.database or "")
+    if not path.is_file():
+        raise ProjectError(
+            f"no SQLite file at {str(path)!r}", where=place.where, fix="correct the path, which starts at the project"
+        )
+    return url.set(database=str(path))
 
 
 def _begin(connection: "sa.Connection") -> None:
