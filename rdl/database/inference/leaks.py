@@ -61,7 +61,7 @@ def _present(facts: Facts, named: Named, timed: bool) -> tuple[float, str] | Non
         return None
     if timed and said & STATE and 1 < facts.distinct <= 50:
         return 0.4, f"a state with about {facts.distinct:,} values in a table with a time: it may have changed since"
-    if said & CURRENT:
+    if said & CURRENT and named.words != ("total",):
         return _POSSIBLE, "its name says that it holds the present state, not that of the row's time"
     return None
 
@@ -98,6 +98,7 @@ def _running(
 ) -> dict[str, tuple[float, str]]:
     """Numbers that only grow along the rows of one parent."""
     numbers = [f for f in columns if f.kind in {Kind.WHOLE, Kind.REAL} and f.distinct > 10]
+    numbers = [f for f in numbers if not names.columns[table, f.name].identifier]
     numbers = [f for f in numbers if not set(names.columns[table, f.name].words) & (PERIOD | SEQUENCE)][:60]
     parents = [v for p in links if p.table == table and isinstance(v := p.value, Link) and len(v.columns) == 1]
     if not isinstance(time, Time) or not numbers or not parents:

@@ -96,6 +96,12 @@ SUPERIOR = _words("""
 """Words that name a person above a person."""
 
 
+HIERARCHY = _words("""
+    parent manager supervisor boss reports superior mentor predecessor successor vorgesetzter vorgaenger nachfolger
+""")
+"""Words that name another row of the table even without a word for "identifier"."""
+
+
 PERSON = _words("""
     owner author creator editor assignee assigned sender recipient receiver seller buyer reviewer approver rep agent
     created updated modified closed opened user member contact operator

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 from rapidfuzz.distance import JaroWinkler
 
-from rdl.database.inference.lexicon import DERIVED, ID_WORDS, TABLE_PREFIXES, TABLE_SUFFIXES, UNINFLECTED
+from rdl.database.inference.lexicon import (
+    BIRTH,
+    DERIVED,
+    ENDING,
+    EVENT,
+    ID_WORDS,
+    LATER,
+    TABLE_PREFIXES,
+    TABLE_SUFFIXES,
+    UNINFLECTED,
+)
 
 Words = tuple[str, ...]
 
@@ -166,11 +176,15 @@ def _named(found: Words, known: set[str]) -> Named:
 
 
 def _unfused(word: str, known: set[str]) -> Words:
-    """`customerid` as `customer id` where there are customers, and `custkey` as `cust key` where a table's name begins so."""
+    """`customerid` as `customer id` where there are customers, `custkey` where a table's name begins so, `orderdate`."""
     for suffix in ("id", "key", "no", "nr", "code"):
         head = word[: -len(suffix)]
         if word.endswith(suffix) and len(head) >= 3 and any(k == head or k.startswith(head) for k in known):
             return (singular(head), suffix)
+    for suffix in ("datum", "date", "timestamp", "time", "zeit"):
+        head = word.removesuffix(suffix)
+        if head != word and head in EVENT | LATER | BIRTH | ENDING and word not in EVENT | LATER | BIRTH | ENDING:
+            return (head, suffix)
     return (word,)
 
 

@@ -6,11 +6,12 @@ below it the values must prove it.
 
 from dataclasses import dataclass
 
-from rdl.database.inference.lexicon import PEOPLE, PERSON, RELATED, SIDES, STRUCTURAL, SUPERIOR
+from rdl.database.inference.lexicon import HIERARCHY, PEOPLE, PERSON, RELATED, SIDES, STRUCTURAL, SUPERIOR
 from rdl.database.inference.names import Named, Vocabulary, Words, same_words, word_likeness
 
 CARRIES = 0.85
 HINTS = 0.6
+_BARE = 0.75  # without a word for "identifier" it may count them: `up_votes`, `orders`
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,9 @@ def points(names: Vocabulary, child: str, column: str, parent: str, key: str) ->
     named, target, entity = names.columns[child, column], names.columns[parent, key], names.tables[parent]
     if named.bare:
         return _NOWHERE
-    role, superior = _in_a_role(named, target, entity), _as_superior(named, entity, own=child == parent)
-    if child == parent:  # `order_no` and `marketplace_order_id` of orders name the row itself
-        related = set(named.words) & (STRUCTURAL | SUPERIOR | RELATED)
-        return max(role if related else _NOWHERE, superior, key=lambda p: p.score)
+    if child == parent:
+        return _as_relative(named, entity)
+    role, superior = _in_a_role(named, target, entity), _as_person(named, entity)
     found = (_as_key(named, target, entity), _as_table(named, entity), role, _as_part(named, entity), superior)
     return max(found, key=lambda p: p.score)
 
@@ -50,7 +50,7 @@ def _as_table(named: Named, entity: Words) -> Pointing:
     """The column is called as the table is, with or without a word for "identifier"."""
     stem = named.stem
     if same_words(stem, entity) or (stem and word_likeness("".join(stem), "".join(entity)) == 1.0):
-        return Pointing(1.0 if named.identifier else 0.92, "named as the table")
+        return Pointing(1.0 if named.identifier else _BARE, "named as the table")
     if len(stem) == len(entity) == 1 and named.identifier and (near := word_likeness(stem[0], entity[0])):
         return Pointing(near * 0.95, "named much as the table")
     return _NOWHERE
@@ -63,10 +63,10 @@ def _in_a_role(named: Named, target: Named, entity: Words) -> Pointing:
         if not core or extra < 1:
             continue
         if same_words(named.stem[extra:], core):
-            return Pointing(0.93 if named.identifier else 0.86, f"named as the table in the role {'_'.join(named.stem[:extra])!r}")
+            return Pointing(0.93 if named.identifier else _BARE, f"named as the table in the role {'_'.join(named.stem[:extra])!r}")
         rest = named.stem[len(core) :]
         if same_words(named.stem[: len(core)], core) and all(w.isdigit() or w in SIDES for w in rest):
-            return Pointing(0.9 if named.identifier else 0.86, f"named as the table in the role {'_'.join(rest)!r}")
+            return Pointing(0.9 if named.identifier else _BARE, f"named as the table in the role {'_'.join(rest)!r}")
     return _NOWHERE
 
 
@@ -82,13 +82,25 @@ def _as_part(named: Named, entity: Words) -> Pointing:
     return _NOWHERE
 
 
-def _as_superior(named: Named, entity: Words, own: bool) -> Pointing:
-    """The column names another row of its own table (`parent_id`, `manager_id`), or a person by what they do."""
-    said, people = set(named.words), bool(set(entity) & PEOPLE)
-    if own and said & STRUCTURAL:
+def _as_relative(named: Named, entity: Words) -> Pointing:
+    """The column names another row of its own table: `parent_id`, `reports_to`, `previous_order_id` of orders.
+
+    `order_no` and `marketplace_order_id` of orders name the row itself, and `previous_orders` counts some.
+    """
+    said = set(named.stem)
+    people = bool(set(entity) & PEOPLE)
+    relative = STRUCTURAL | RELATED | (SUPERIOR if people else frozenset())
+    rest = said - relative - {"to", "by", "in", "of"}
+    if not said & relative or not all(any(same_words((w,), (e,)) for e in entity) for w in rest):
+        return _NOWHERE
+    if named.identifier or (not rest and said & HIERARCHY):
         return Pointing(0.9, "named as another row of its own table")
-    if own and people and said & SUPERIOR:
-        return Pointing(0.9, "named as the superior of a row of its own table")
-    if not own and people and said & (SUPERIOR | PERSON) and (named.identifier or said & {"by", "to"}):
+    return _NOWHERE
+
+
+def _as_person(named: Named, entity: Words) -> Pointing:
+    """The column names a person by what they do: `owner_id`, `created_by`."""
+    said = set(named.words)
+    if set(entity) & PEOPLE and said & (SUPERIOR | PERSON) and (named.identifier or said & {"by", "to"}):
         return Pointing(0.7, "named as a person in a role")
     return _NOWHERE

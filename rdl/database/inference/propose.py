@@ -108,8 +108,13 @@ def _weighed(survey: Survey, names: Vocabulary, key: Proposal, links: Sequence[P
     if callers and key.confidence < ACCEPT and survey.unique(key.table, (column,)):
         told = f"{key.evidence}; {callers[0].table}.{column} refers to it"
         return replace(key, confidence=0.82, evidence=told)
-    up = next((p for p in links if p.table == key.table and isinstance(v := p.value, Link) and v.columns == (column,)), None)
-    if up is not None and up.confidence >= ACCEPT and isinstance(up.value, Link) and key.confidence < 0.95:
+    firm = {v.columns[0]: p for p in links if p.table == key.table and p.confidence >= ACCEPT and isinstance(v := p.value, Link)}
+    place = survey.tables[key.table][column].position
+    if column in firm and any(survey.tables[key.table][c].position < place for c in firm):
+        told = f"{key.evidence}; but it refers to another table, as a column before it does: both together may be the key"
+        return replace(key, confidence=min(key.confidence, 0.7), evidence=told)
+    up = firm.get(column)
+    if up is not None and isinstance(up.value, Link) and key.confidence < 0.95:
         rows, parents = survey.rows(key.table), survey.distinct(up.value.table, up.value.key)
         if rows * rows < 6 * parents:  # drawn at random, rows would share a parent fewer than three times
             told = (

@@ -67,6 +67,9 @@ class Held:
         """How likely it is a reference, in [0, 1]."""
         values = self._values()
         name = self.pointing.score
+        key = self.parent.facts
+        if self.parent.role not in {"own", "identifier"} and key.integral and key.low in {0, 1}:
+            name = min(name, 0.8)  # `rank` of a leader board and `rank` of a result both just count from 1
         if not self.primary:
             values -= 0.15
         if name >= CARRIES:
