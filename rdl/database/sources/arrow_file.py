@@ -51,6 +51,7 @@ def _look(table: TableFiles, connection: duckdb.DuckDBPyConnection) -> Read:
             where=table.where,
             fix="give a column one type in all parts",
         ) from error
+    _check_names(schema.names, table.where)
     if all(_head(file).startswith(_FILE) for file in table.files):
         rows: object = ds.dataset([str(file) for file in table.files], schema=schema, format="ipc")
     else:
@@ -122,13 +123,21 @@ def _schema(file: Path) -> "pa.Schema":
             schema = _open(stream).schema
     except (pa.ArrowException, OSError) as error:
         raise SchemaError(f"not readable as Arrow: {error}", where=str(file), fix=fix) from error
-    lower = [name.lower() for name in schema.names]
-    twin = next((name for name in schema.names if lower.count(name.lower()) > 1), None)
-    if twin is not None:
-        raise SchemaError(
-            f"two columns are called {twin!r}", where=str(file), fix="rename one: SQL does not tell names apart by their case"
-        )
+    _check_names(schema.names, str(file))
     return schema
+
+
+def _check_names(names: Sequence[str], where: str) -> None:
+    """Refuse columns of one name."""
+    first: dict[str, str] = {}
+    for name in names:
+        if name.lower() in first:
+            raise SchemaError(
+                f"two columns have one name: {first[name.lower()]!r} and {name!r}",
+                where=where,
+                fix="rename one: SQL does not tell names apart by their case",
+            )
+        first[name.lower()] = name
 
 
 def _check_types(schema: "pa.Schema", where: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
 
-from rdl.database.sources.credentials import check_url, expand, redact
+from rdl.database.sources.credentials import expand, redact
 from rdl.database.sources.source import Source
 from rdl.errors import ProjectError
 from rdl.project import Project
@@ -88,7 +88,6 @@ def _postgres(text: str, _: Path, project: Project) -> Source:
     from rdl.database.sources.landing import land
     from rdl.database.sources.postgres import postgres_feed
 
-    check_url(text, f"{project.settings_file}, [database] source")
     return land(postgres_feed(text, project), project, redact(text, text))
 
 
