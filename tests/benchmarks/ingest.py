@@ -1,8 +1,8 @@
 """Seconds, CPU-seconds and memory of ingestion, each case in a process of its own, beside the bare way to do the same work.
 
 `python tests/benchmarks/ingest.py [--rows N | --large] [--only WORD]` prints one JSON object a line. `--large` reads 100M facts
-within 4 GiB. Threads: 2. "bare" is DuckDB's CREATE TABLE AS SELECT … ORDER BY time, key, which resolves no reference and checks nothing;
-"stream" reads the source's Arrow stream and drops it.
+within 4 GiB. Threads: 2. "bare" is DuckDB's CREATE TABLE AS SELECT … ORDER BY time, key, which resolves no reference and checks
+nothing; "stream" reads the source's Arrow stream and drops it.
 """
 
 import argparse
@@ -113,7 +113,17 @@ def drain_postgres(folder: Path) -> None:
     drain(lambda: dbapi.connect(url), {})
 
 
+def write(folder: Path, rows: int, kind: str, shuffled: bool = False) -> None:
+    """The synthetic tables as files."""
+    from synthetic import write_tables
+
+    write_tables(folder / "data", rows, kind, shuffled)
+
+
 WORK: dict[str, Callable[[Path, int], None]] = {
+    "write parquet": lambda folder, rows: write(folder, rows, "parquet"),
+    "write shuffled": lambda folder, rows: write(folder, rows, "parquet", shuffled=True),
+    "write csv": lambda folder, rows: write(folder, rows, "csv"),
     "in place": lambda folder, rows: ingest(folder, rows, in_place=True),
     "copied": lambda folder, rows: ingest(folder, rows, in_place=False),
     "read": ingest,
@@ -149,19 +159,17 @@ def measure(name: str, folder: Path, rows: int, case: str) -> float:
     return float(json.loads(ran.stdout.splitlines()[-1])["value"])
 
 
-def write_files(folder: Path, rows: int, kind: str, shuffled: bool) -> None:
-    """The synthetic tables as files, written by a child, so that this process stays small."""
-    call = f"write_tables(Path({str(folder / 'data')!r}), {rows}, {kind!r}, {shuffled})"
-    code = f"from pathlib import Path; from synthetic import write_tables; {call}"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, env=environment, check=True)
+def quietly(name: str, folder: Path, rows: int) -> None:
+    """Run a piece of work in a child, so that this process stays small, and do not report it."""
+    command = [sys.executable, __file__, "--work", name, "--folder", str(folder), "--rows", str(rows), "--case", name]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 
 def parquet(folder: Path, rows: int, shuffled: bool) -> None:
     """Files in time order are read where they lie, shuffled ones are copied."""
     name = f"{rows} facts in Parquet, {'shuffled: copied' if shuffled else 'in time order: in place'}"
-    write_files(folder, rows, "parquet", shuffled)
     write_project(folder, "data")
+    quietly("write shuffled" if shuffled else "write parquet", folder, rows)
     measure("copied" if shuffled else "in place", folder, rows, name)
     measure("read", folder, rows, f"{name}, opened again")
     measure("bare parquet", folder, rows, f"{name}, bare")
@@ -170,8 +178,8 @@ def parquet(folder: Path, rows: int, shuffled: bool) -> None:
 
 def csv(folder: Path, rows: int) -> None:
     """CSV is parsed once and copied."""
-    write_files(folder, rows, "csv", False)
     write_project(folder, "data")
+    quietly("write csv", folder, rows)
     measure("copied", folder, rows, f"{rows} facts in CSV")
     measure("bare csv", folder, rows, f"{rows} facts in CSV, bare")
     shutil.rmtree(folder)
@@ -185,15 +193,11 @@ def streams(kind: str, folder: Path, source: str, rows: int, append: Callable[[i
     stream = measure(f"drain {kind.lower()}", folder, rows, f"{name}, stream")
     report(f"{name}, above the stream", ours - stream, "cpu-s", 0)
     watched = write_project(folder / "watched", source, 'watermark = "fact_id"\n')
-    subprocess.run(_read_command(watched, rows), stdout=subprocess.DEVNULL, check=True)
+    quietly("read", watched, rows)
     measure("read", watched, rows, f"{name}, nothing new")
     append(rows // 100)
     measure("read", watched, rows + rows // 100, f"{name}, 1 % new, with a watermark")
     measure("read", folder, rows + rows // 100, f"{name}, 1 % new, without one")
-
-
-def _read_command(folder: Path, rows: int) -> list[str]:
-    return [sys.executable, __file__, "--work", "read", "--folder", str(folder), "--rows", str(rows), "--case", "first"]
 
 
 def sqlite(folder: Path, rows: int) -> None:
