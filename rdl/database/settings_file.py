@@ -6,7 +6,6 @@ again, so adding twice changes nothing.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +22,7 @@ Section = tuple[str, ...]
 
 _LENGTH = 132
 _SHORTEST = 60  # of a note, however long its line is
-_MARK = re.compile(r'^(?P<prefix>[^\n]*?)rdl-added-(?P<number>\d+) = ""$', re.MULTILINE)
-_SAID = re.compile(r"^#\s*(?P<path>[^=#]+?)\s*=")
+_MARK = "rdl-adds-lines-here"
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def extend(text: str, additions: Mapping[Section, Sequence[Line]], remarks: Sequ
     inside = {section: lines for section, lines in added.items() if _find(old, section) is not None}
     outside = {section: lines for section, lines in added.items() if section not in inside}
     kept = tuple(remark for remark in remarks if remark.splitlines()[0] not in text)
-    found = _inserted(document, inside)
+    found = _inserted(text, inside) if inside else text
     found = _appended(found, [*(_headed(section, lines) for section, lines in outside.items()), *kept])
     if "\r\n" in text and "\n" not in text.replace("\r\n", ""):
         found = found.replace("\r\n", "\n").replace("\n", "\r\n")
@@ -103,8 +101,12 @@ def _new(document: tomlkit.TOMLDocument, old: Mapping[str, Any], section: Sectio
     known = _find(old, section)
     if known is None:
         return tuple(lines)
-    commented = set(_commented(_item(document, section)))
-    return tuple(line for line in lines if _find(known, line.path) is None and (line.decided or line.key not in commented))
+    commented = list(_commented(_item(document, section)))
+    return tuple(
+        line
+        for line in lines
+        if _find(known, line.path) is None and (line.decided or not any(said.startswith(f"{line.key} =") for said in commented))
+    )
 
 
 def _find(tables: Any, path: Section) -> Any:
@@ -123,20 +125,20 @@ def _item(document: tomlkit.TOMLDocument, section: Section) -> Any:
 
 
 def _commented(item: Any) -> Iterator[str]:
-    """The keys of settings that stand as comments in a section, and in the tables inside it."""
+    """The comments of a section, and of the tables inside it."""
     for key, value in getattr(getattr(item, "value", None), "body", ()):
         if isinstance(value, Comment):
-            said = _SAID.match(value.trivia.comment)
-            if said:
-                yield said.group("path")
+            yield value.trivia.comment.lstrip("# ")
         elif key is not None and isinstance(value, Table):
             yield from _commented(value)
 
 
-def _inserted(document: tomlkit.TOMLDocument, added: Mapping[Section, Sequence[Line]]) -> str:
-    """The document with the lines at the ends of their sections."""
-    sections = list(added)
-    for number, section in enumerate(sections):
+def _inserted(text: str, added: Mapping[Section, Sequence[Line]]) -> str:
+    """The text with the lines at the ends of their sections; tomlkit finds the places, and the text itself stays untouched."""
+    text = text if text.endswith("\n") else text + "\n"
+    document = tomlkit.parse(text)
+    places = []
+    for section in added:
         item = _item(document, section)
         if isinstance(item, InlineTable) or not isinstance(item, AbstractTable):
             raise ProjectError(
@@ -144,14 +146,21 @@ def _inserted(document: tomlkit.TOMLDocument, added: Mapping[Section, Sequence[L
                 where="rdl.toml",
                 fix=f"give it a header of its own, [{_dotted(section)}], and a line for each key",
             )
-        item.append(f"rdl-added-{number}", "")
-    text = tomlkit.dumps(document)
-    while mark := _MARK.search(text):
-        written = "".join(line.text(mark.group("prefix")) + "\n" for line in added[sections[int(mark.group("number"))]])
-        before, after = text[: mark.start()], text[mark.end() :].removeprefix("\n")
-        end = _end_of_section(before)
-        text = before[:end] + written + before[end:] + after
+        item.append(_MARK, "")
+        marked = tomlkit.dumps(document)
+        start = text.rfind("\n", 0, _same(marked, text)) + 1
+        prefix = marked[start : marked.index(_MARK, start)].rpartition("\n")[2]  # of a key such as tables.orders.time
+        places.append((_end_of_section(text[:start]), prefix, section))
+        item.remove(_MARK)
+        document = document if tomlkit.dumps(document) == text else tomlkit.parse(text)
+    for end, prefix, section in sorted(places, reverse=True):
+        text = text[:end] + "".join(line.text(prefix) + "\n" for line in added[section]) + text[end:]
     return text
+
+
+def _same(one: str, other: str) -> int:
+    """How many letters two texts begin with in common."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _end_of_section(text: str) -> int:

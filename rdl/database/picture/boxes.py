@@ -14,7 +14,7 @@ from rdl.database.schema import Reference, Schema, Table
 HEAD = 27.0
 ROW = 17.0
 FOOT = 5.0
-GUTTER = 43.0
+GUTTER = 50.0
 WIDEST = 250.0
 STRUCTURAL = 40
 
