@@ -44,14 +44,15 @@ def _look(table: TableFiles, connection: duckdb.DuckDBPyConnection) -> Read:
 
     schemas = [_schema(file) for file in table.files]
     try:
-        schema = pa.unify_schemas(schemas, promote_options="permissive").remove_metadata()
+        united = pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowException, TypeError) as error:
         raise SchemaError(
             f"the parts of table {table.name!r} do not go together: {error}",
             where=table.where,
             fix="give a column one type in all parts",
         ) from error
-    _check_names(schema.names, table.where)
+    _check_names(united.names, table.where)
+    schema = pa.schema([(field.name, pa.string() if pa.types.is_null(field.type) else field.type) for field in united])
     if all(_head(file).startswith(_FILE) for file in table.files):
         rows: object = ds.dataset([str(file) for file in table.files], schema=schema, format="ipc")
     else:

@@ -42,7 +42,7 @@ def test__parts__are_united_by_name_in_the_order_of_their_paths(tmp_path, stream
     write(tmp_path / "data" / "t" / "1.arrow", pa.table({"a": pa.array([1], pa.int32()), "b": ["x"]}), streams[0])
     write(tmp_path / "data" / "t" / "k" / "2.arrow", pa.table({"c": [None], "a": pa.array([2.5])}), streams[1])
     with reading("data", tmp_path) as found:
-        assert found.types("t")["a"] == "DOUBLE"
+        assert found.types("t") == {"a": "DOUBLE", "b": "VARCHAR", "c": "VARCHAR"}
         assert found.rows("t", "a, b, c") == [(1.0, "x", None), (2.5, None, None)]
 
 
