@@ -2,9 +2,12 @@
 
 import csv
 import gzip
+import io
 import logging
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rdl.database import Semantic, open_database
 from rdl.errors import SchemaError
@@ -272,3 +275,22 @@ def test__real_folders__are_read(f1_csv_folder, tmp_path):
         assert found.padded.pop("races") == 24, "the season of 2025 lacks its last ten columns"
         assert not any(found.padded.values())
         assert found.rows("circuits", "count(*)") == [(77,)]
+
+
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=12).map("x".__add__)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lines=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6),
+    delimiter=st.sampled_from(",;\t|"),
+    cut=st.integers(0, 6),
+)
+def test__any_text__comes_back_as_it_was_written(tmp_path_factory, lines, delimiter, cut):
+    texts = {}
+    for part, some in enumerate([lines[:cut], lines[cut:]]):
+        stream = io.StringIO()
+        csv.writer(stream, delimiter=delimiter, lineterminator="\n").writerows([("a", "b", "c"), *some])
+        texts[f"data/t/{part}.csv"] = stream.getvalue()
+    with reading("data", files(tmp_path_factory.mktemp("csv"), texts)) as found:
+        assert found.rows("t") == lines
