@@ -1,12 +1,11 @@
 """The command: exit codes, messages that name the place and the fix, one JSON object a line."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from rdl.cli import main
+from tests.cli.calls import call
 from tests.model.world import tables, write
 from tests.projects import write_shop
 
@@ -16,14 +15,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("cli") / "p", tables()).project.root
 
 
-def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    """The exit code of `rdl WORDS`."""
-    monkeypatch.setattr(sys, "argv", ["rdl", *map(str, words)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return int(stopped.value.code or 0)
-
-
 def test__tasks__json__one_object_a_line(world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(monkeypatch, "tasks", "--project", world, "--json") == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -31,11 +22,19 @@ def test__tasks__json__one_object_a_line(world: Path, monkeypatch: pytest.Monkey
     assert found[0]["splits"]["train"]["rows"] > 0
 
 
-def test__check__dirt__is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call(monkeypatch, "check", "--project", write_shop(tmp_path / "shop")) == 0
+def test__check__dirt__is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    shop = write_shop(tmp_path / "shop")
+    assert call(monkeypatch, "check", "--project", shop) == 0
     said = capsys.readouterr().out
-    assert "1 dangling customer_id" in said
-    assert "1 null times" in said
+    assert "values that name no row; no such row in customers" in said
+    assert "rows without a time; never visible" in said
+    assert call(monkeypatch, "check", "--project", shop, "--json") == 0
+    tables = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(t["table"], t["rows"], t["key"], t["time"]) for t in tables] == [
+        ("customers", 3, ["customer_id"], "created_at"),
+        ("orders", 5, ["order_id"], "ordered_at"),
+    ]
+    assert {(f["check"], f["column"], f["count"]) for f in tables[1]["findings"]} >= {("dangling", "customer_id", 1)}
 
 
 def test__evaluate__out_and_report__are_written(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
