@@ -14,7 +14,7 @@ from rdl.database.sandbox import Sandbox
 from rdl.database.schema import Schema
 from rdl.errors import ProjectError
 from rdl.project import Project
-from rdl.timeline import NEVER, parse_duration
+from rdl.timeline import DAY, NEVER, parse_duration
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Database:
         findings: what the checks found in the rows, and what was done about it.
         notes: how each table was read, where that is worth saying.
         stamps: the Parquet files that are read in place; they must stay as they were.
+        read_at: when the source was read, in microseconds UTC.
     """
 
     project: Project
@@ -41,6 +42,7 @@ class Database:
     findings: tuple[Finding, ...]
     notes: Mapping[str, str]
     stamps: tuple[Stamp, ...] = ()
+    read_at: int = NEVER
 
     def engine(self, caution: Caution = Caution.NONE) -> Engine:
         """A private connection for rdl's own SQL.
@@ -87,13 +89,17 @@ class Database:
 
     @cached_property
     def span(self) -> tuple[int, int]:
-        """First and last event time over all tables that have one, in microseconds UTC; (0, 0) where none has."""
+        """First and last event time over all tables that have one, in microseconds UTC; (0, 0) where none has.
+
+        What lies more than a day after the database was read (a planned race, a mistyped year) is no end of the data.
+        """
         timed = [t for t in self.schema.tables.values() if t.time is not None and t.rows]
         if not timed:
             return 0, 0
         times = " UNION ALL ".join(f"SELECT _time - {t.lag} AS t FROM rows.{quote(t.name)} WHERE _time <> {NEVER}" for t in timed)
+        known = f"coalesce(max(t) FILTER (t <= {min(self.read_at, NEVER - DAY) + DAY}), max(t), 0)"
         with self.engine() as engine:
-            found = engine.numpy(f"SELECT coalesce(min(t), 0) AS a, coalesce(max(t), 0) AS b FROM ({times})")
+            found = engine.numpy(f"SELECT coalesce(min(t), 0) AS a, {known} AS b FROM ({times})")
         return int(found["a"][0]), int(found["b"][0])
 
 
@@ -104,4 +110,4 @@ def open_database(project: Project) -> Database:
         ProjectError, SchemaError, SqlError: the source, a declaration or a staging SELECT is wrong.
     """
     found = ingest(project)
-    return Database(project, found.path, found.schema, found.fingerprint, found.findings, found.notes, found.stamps)
+    return Database(project, found.path, found.schema, found.fingerprint, found.findings, found.notes, found.stamps, found.read_at)

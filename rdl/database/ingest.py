@@ -63,6 +63,7 @@ class Ingested:
         findings: what was found in the rows, and what was done about it.
         notes: how each table was read, where that is worth saying.
         stamps: the Parquet files that are read in place.
+        read_at: when the source was read, in microseconds UTC.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class Ingested:
     findings: tuple[Finding, ...]
     notes: Mapping[str, str]
     stamps: tuple[Stamp, ...]
+    read_at: int
 
 
 def ingest(project: Project) -> Ingested:
@@ -140,7 +142,7 @@ def _build(project: Project, staging: Staging, declared: Mapping[str, Declared],
         inspection = inspect(staging.ask, tables, policies, recall(folder / "history"), now)
         findings = [*timeless(declared, {n: t.rows for n, t in tables.items()}, _guessed(project, declared))]
         findings += [*(f for name in tables for f in numbered[name].findings), *inspection.findings]
-        _write_meta(aside.with_suffix(".meta"), Schema(tables), findings, staging, numbered)
+        _write_meta(aside.with_suffix(".meta"), Schema(tables), findings, staging, numbered, now)
         staging.ask("DETACH db")
         aside.replace(folder / f"{name}.duckdb")
         aside.with_suffix(".meta").replace(folder / f"{name}.json")
@@ -177,9 +179,12 @@ def _table(ask: Ask, declared: Declared, relation: Relation) -> Table:
     return Table(declared.name, declared.key, declared.time, declared.lag, declared.references, columns, rows, declared.hide)
 
 
-def _write_meta(path: Path, schema: Schema, findings: list[Finding], staging: Staging, numbered: Mapping[str, Numbered]) -> None:
+def _write_meta(
+    path: Path, schema: Schema, findings: list[Finding], staging: Staging, numbered: Mapping[str, Numbered], now: int
+) -> None:
     files = [file for name, table in numbered.items() if table.in_place for file in staging.relations[name].parquet]
     facts = {
+        "read_at": now,
         "schema": schema.to_json(),
         "findings": [f.to_json() for f in findings],
         "notes": dict(staging.notes),
@@ -192,4 +197,4 @@ def _read(path: Path, meta: Path, fingerprint: str) -> Ingested:
     facts: dict[str, Any] = json.loads(meta.read_text(encoding="utf-8"))
     findings = tuple(Finding.from_json(f) for f in facts["findings"])
     stamps = tuple(Stamp(**s) for s in facts["stamps"])
-    return Ingested(path, Schema.from_json(facts["schema"]), fingerprint, findings, facts["notes"], stamps)
+    return Ingested(path, Schema.from_json(facts["schema"]), fingerprint, findings, facts["notes"], stamps, facts["read_at"])

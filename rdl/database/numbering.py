@@ -24,6 +24,7 @@ from rdl.timeline import ALWAYS, DAY, NEVER
 log = logging.getLogger(__name__)
 
 _GLANCE = 10_000
+_FAR = 2**62  # times beyond are none that a lag can be added to
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,9 @@ class Link:
         if self.child.time is None or self.parent.time is None:
             return "false"
         mine, theirs = f"(o._time - {self.child.lag})", f"({self.alias}._time - {self.parent.lag})"
-        known = f"{self.alias}._time <> {NEVER} AND o._time <> {NEVER}"
-        return (
-            f"(CASE WHEN {known} THEN {mine} < {theirs} AND NOT ({mine} % {DAY} = 0 AND {theirs} - {mine} < {DAY}) ELSE false END)"
-        )
+        known = f"o._time BETWEEN -{_FAR} AND {_FAR} AND {self.alias}._time BETWEEN -{_FAR} AND {_FAR}"
+        same_day = f"{mine} % {DAY} = 0 AND {theirs} - {mine} < {DAY}"
+        return f"(CASE WHEN {known} THEN {mine} < {theirs} AND NOT ({same_day}) ELSE false END)"
 
     @property
     def dangling(self) -> str:
@@ -145,11 +145,9 @@ class Numbering:
     def _time(self, table: Declared) -> str:
         if table.time is None:
             return f"CAST({ALWAYS} AS BIGINT)"
-        column = quote(table.time)
-        return (
-            f"CASE WHEN {column} IS NULL OR isinf(CAST({column} AS TIMESTAMP)) THEN {NEVER} "
-            f"ELSE epoch_us(CAST({column} AS TIMESTAMP)) + {table.lag} END"
-        )
+        time = f"try_cast({quote(table.time)} AS TIMESTAMP)"  # a date of the year 300000 is no timestamp
+        known = f"{time} IS NOT NULL AND NOT isinf({time}) AND epoch_us({time}) < {_FAR}"
+        return f"CASE WHEN {known} THEN epoch_us({time}) + {table.lag} ELSE {NEVER} END"
 
     def _order(self, table: Declared) -> tuple[str, ...]:
         """What orders the rows of one time: the key, or every column where there is none; the watermark first in a static table."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from rdl.errors import SchemaError, nearest
 
-
 COMMA = ","  # joins the columns of a composite reference
 
 

@@ -7,7 +7,8 @@ import pytest
 from rdl.database import Engine
 from rdl.database.engine import Caution, EngineDefectError
 from rdl.errors import SqlError
-from tests.projects import opened, write_shop
+from rdl.timeline import format_time
+from tests.projects import ORDERS, opened, write_shop
 
 
 def test__run__defect__is_tried_again_more_cautiously(project_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -51,3 +52,9 @@ def test__caution__settings__are_known_to_duckdb(project_folder: Path) -> None:
     for caution in Caution:
         with database.engine(caution) as engine:
             assert engine.polars("SELECT count(*) AS n FROM rows.orders")["n"][0] == 5
+
+
+def test__span__a_row_of_a_far_day_to_come__is_no_end_of_the_data(project_folder):
+    orders = ORDERS + "15,1,2199-01-01 00:00:00,1,x\n"
+    database = opened(write_shop(project_folder, orders=orders))
+    assert format_time(database.span[1]).startswith("2025-02-04")

@@ -24,6 +24,7 @@ key = "id"
 time = "at"
 lag = "1 day"
 references = { customer_id = "customers" }
+checks = { infinite = "keep" }
 types = { price = "numeric", gift = "boolean", status = "categorical", note = "text", shipped = "timestamp" }
 """
 CUSTOMERS = "id,country\n7,NO\n9,SE\n"
