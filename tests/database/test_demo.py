@@ -123,7 +123,7 @@ def test__write_demo__project__opens_and_declares_every_table(shop: DemoSummary)
     assert set(project.tables) == set(TABLES)
     for table, settings in project.tables.items():
         columns = set(pq.read_schema(shop.files[table]).names)
-        named = {*settings.key_columns, *settings.references, *settings.types}
+        named = {*settings.key_columns, *(settings.references or {}), *settings.types}
         assert named | ({settings.time} if settings.time else set()) <= columns
 
 
