@@ -70,7 +70,7 @@ def land(open_feed: OpenFeed, project: Project, name: str) -> Source:
                 _wanted_key(tables[table], _settings(project, table)),
                 outcome.unique,
                 read,
-                outcome.kept + publish(folder, outcome.drafts, outcome.kept),
+                outcome.kept + publish(folder, outcome.drafts),
             )
             for table, outcome in outcomes.items()
         }

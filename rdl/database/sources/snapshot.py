@@ -1,7 +1,7 @@
 """What was landed last: `snapshot.json`, the parts it refers to, and the removal of those that nothing refers to any more.
 
-A snapshot is written aside and moved into place, so there is always a whole one. A part, once written, never changes; parts of the
-snapshot before stay too, for whoever is reading them, and what was retired or is being written stays for an hour.
+A snapshot is written aside and moved into place, so there is always a whole one. A part, once written, is not touched again. One
+that a new snapshot no longer refers to stays for two days: what reads the snapshot before, in another process, may take that long.
 """
 
 import json
@@ -23,8 +23,7 @@ from rdl.database.sources.parts import Draft, Part
 log = logging.getLogger(__name__)
 
 FORMAT = 1
-_GRACE = 3_600.0  # seconds that a part nothing refers to is kept: another process may be about to refer to it, or still be reading
-_ABANDONED = 86_400.0  # seconds after which a folder aside belongs to a process that died
+_GRACE = 2 * 86_400.0  # seconds for which a file that nothing refers to is kept
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,11 @@ class Snapshot:
     """All tables as they were landed together.
 
     Attributes:
-        previous: the parts of the snapshot before.
+        retired: earlier parts that are still there, and when they were left out, in seconds since 1970.
     """
 
     tables: Mapping[str, Landed] = field(default_factory=dict)
-    previous: frozenset[str] = frozenset()
+    retired: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def files(self) -> frozenset[str]:
@@ -74,7 +73,8 @@ def read_snapshot(folder: Path) -> Snapshot:
         if (raw["format"], raw["duckdb"]) != (FORMAT, duckdb.__version__):  # hashes are the version's own
             log.info("landing: the snapshot is of another version; all tables are read whole")
             return Snapshot()
-        return Snapshot({name: _landed(table) for name, table in raw["tables"].items()}, frozenset(raw["previous"]))
+        retired = {str(file): float(when) for file, when in raw["retired"].items()}
+        return Snapshot({name: _landed(table) for name, table in raw["tables"].items()}, retired)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("landing: the snapshot %s is not readable (%r); all tables are read whole", path.name, error)
         return Snapshot()
@@ -92,13 +92,15 @@ def _part(raw: Mapping[str, Any]) -> Part:
 
 
 def write_snapshot(folder: Path, tables: Mapping[str, Landed]) -> Snapshot:
-    """Put a snapshot of `tables` in place of the last one, whose parts it remembers."""
+    """Put a snapshot of `tables` in place of the last one; what only that one refers to is retired."""
     last = read_snapshot(folder)
-    snapshot = Snapshot(tables, last.previous if last.files == Snapshot(tables).files else last.files)
+    files, now = Snapshot(tables).files, time.time()
+    gone = {**dict.fromkeys(last.files, now), **last.retired}
+    retired = {file: when for file, when in sorted(gone.items()) if file not in files and (folder / file).is_file()}
     facts = {
         "format": FORMAT,
         "duckdb": duckdb.__version__,
-        "previous": sorted(snapshot.previous),
+        "retired": retired,
         "tables": {name: {**asdict(table), "columns": list(table.columns.items())} for name, table in tables.items()},
     }
     aside = folder / f"snapshot.{uuid4().hex}.tmp"
@@ -107,46 +109,43 @@ def write_snapshot(folder: Path, tables: Mapping[str, Landed]) -> Snapshot:
         os.replace(aside, folder / "snapshot.json")
     finally:
         aside.unlink(missing_ok=True)
-    for retired in last.files - snapshot.files:
-        with suppress(OSError):
-            os.utime(folder / retired)  # its hour begins now
-    return snapshot
+    return Snapshot(tables, retired)
 
 
-def publish(folder: Path, drafts: list[Draft], beside: tuple[Part, ...] = ()) -> tuple[Part, ...]:
-    """Move a table's drafts to their places `beside` other parts of it.
-
-    A file of the same rows that is there already is kept: others may be reading it. Parts of one table that hold the same rows are
-    numbered.
-    """
-    parts: list[Part] = []
+def publish(folder: Path, drafts: list[Draft]) -> tuple[Part, ...]:
+    """Move a table's drafts to their places, under names that no other file has."""
+    parts = []
     for draft in drafts:
-        file, number = draft.part.file, 0
-        while file in {part.file for part in (*beside, *parts)}:
+        stem, number = draft.part.file.removesuffix(".parquet"), 0
+        while not _move(draft.path, folder / f"{stem}-{number}.parquet"):
             number += 1
-            file = f"{draft.part.file.removesuffix('.parquet')}-{number}.parquet"
-        target = folder / file
-        try:
-            os.link(draft.path, target)
-        except FileExistsError:
-            log.debug("landing: %s is there already", file)
-        except OSError:  # a file system without links
-            os.replace(draft.path, target)
-        os.utime(target)  # nothing refers to it yet
-        parts.append(replace(draft.part, file=file))
+        parts.append(replace(draft.part, file=f"{stem}-{number}.parquet"))
     return tuple(parts)
+
+
+def _move(path: Path, target: Path) -> bool:
+    """Give a file another name, unless that is taken."""
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if target.exists():
+            return False
+        os.replace(path, target)
+    return True
 
 
 def sweep(folder: Path, own: Snapshot) -> None:
     """Remove what neither the snapshot in place nor `own` refers to, once its time of grace is over."""
-    kept = {file for snapshot in (own, read_snapshot(folder)) for file in (*snapshot.files, *snapshot.previous)}
-    now = time.time()
+    other = read_snapshot(folder)
+    kept, retired = own.files | other.files, {**other.retired, **own.retired}
+    oldest = time.time() - _GRACE
     for path in folder.glob("*.parquet"):
         with suppress(OSError):  # another process was faster
-            if path.name not in kept and now - path.stat().st_mtime > _GRACE:
+            if path.name not in kept and retired.get(path.name, path.stat().st_mtime) < oldest:
                 path.unlink()
     for path in folder.glob("*.tmp"):
         with suppress(OSError):
-            newest = max(p.stat().st_mtime for p in (path, *path.rglob("*")))
-            if now - newest > _ABANDONED:
+            if max(p.stat().st_mtime for p in (path, *path.rglob("*"))) < oldest:  # of a process that died
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

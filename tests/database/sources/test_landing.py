@@ -31,11 +31,6 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in home(folder).iterdir()}
 
 
-def age(folder: Path, hours: float) -> None:
-    for path in home(folder).rglob("*"):
-        os.utime(path, (time.time() - hours * 3600,) * 2)
-
-
 def test__land__rows__are_read_back_in_the_stated_types(tmp_path: Path) -> None:
     source = landed(feed_of(n=NUMBERS, name=NAMES), tmp_path)
 
@@ -159,15 +154,21 @@ def test__land__same_rows_again__keeps_the_parts(tmp_path: Path) -> None:
     assert "nothing changed" in second.tables["orders"].note
 
 
-def test__land__parts_of_the_snapshot_before__stay_and_older_ones_go(tmp_path: Path) -> None:
-    first, second, third = (landed(feed_of(n=pa.array([value])), tmp_path) for value in (1, 2, 3))
-    assert all(file.is_file() for file in first.files)  # retired less than an hour ago
+def test__land__retired_parts__stay_untouched_for_two_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, day = time.time(), 86_400.0
+    first = landed(feed_of(n=pa.array([1])), tmp_path)
+    written = [file.stat().st_mtime_ns for file in first.files]
+    monkeypatch.setattr(snapshots.time, "time", lambda: start + 10 * day)
+    second = landed(feed_of(n=pa.array([2])), tmp_path)
+    monkeypatch.setattr(snapshots.time, "time", lambda: start + 11 * day)
+    third = landed(feed_of(n=pa.array([3])), tmp_path)
+    assert [file.stat().st_mtime_ns for file in first.files] == written
 
-    age(tmp_path, hours=2)
+    monkeypatch.setattr(snapshots.time, "time", lambda: start + 12.5 * day)
     fourth = landed(feed_of(n=pa.array([4])), tmp_path)
 
-    assert not any(file.is_file() for file in (*first.files, *second.files))
-    assert all(file.is_file() for file in (*third.files, *fourth.files))
+    assert not any(file.is_file() for file in first.files)
+    assert all(file.is_file() for file in (*second.files, *third.files, *fourth.files))
 
 
 def test__land__table_gone_from_the_source__is_gone(tmp_path: Path) -> None:
@@ -259,7 +260,7 @@ def test__land__abandoned_folders__are_removed_and_those_in_use_stay(tmp_path: P
         (home(tmp_path) / name).mkdir()
         (home(tmp_path) / name / "data_0.parquet").write_text("half")
     for path in (home(tmp_path) / "dead.tmp", home(tmp_path) / "dead.tmp" / "data_0.parquet"):
-        os.utime(path, (time.time() - 2 * 86_400,) * 2)
+        os.utime(path, (time.time() - 3 * 86_400,) * 2)
     landed(feed_of(n=pa.array([5])), tmp_path)
 
     assert not (home(tmp_path) / "dead.tmp").exists()
