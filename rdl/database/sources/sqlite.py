@@ -129,37 +129,32 @@ def _lanes(session: Session, table: str, columns: Mapping[str, str]) -> list[Lan
     chosen: dict[str, Kind] = {name: kind for name, kind in promised.items() if kind is not None}
     doubtful = [name for name in columns if name not in chosen]
     for names in _chunks(list(chosen)):
-        misfits = " OR ".join(chosen[name].misfit(name) for name in names)
-        if session.rows(f"SELECT 1 AS found FROM {quote(table)} WHERE {misfits} LIMIT 1", table):
+        if _any(session, table, " OR ".join(chosen[name].misfit(name) for name in names)):
             doubtful += names
-    for names in _chunks(doubtful):
-        chosen |= _classified(session, table, {name: columns[name] for name in names})
+    for name in doubtful:
+        chosen[name] = _classified(session, table, name, columns[name])
     return [chosen[name].lane(name) for name in columns]
 
 
-def _classified(session: Session, table: str, columns: Mapping[str, str]) -> dict[str, Kind]:
-    """The first kind that all values fit, by column."""
-    tried = {name: kinds(declared)[1] for name, declared in columns.items()}
-    sums = ", ".join(
-        ", ".join([f"count({quote(name)}) AS n{i}", *(f"total({k.misfit(name)}) AS m{i}_{j}" for j, k in enumerate(tried[name]))])
-        for i, name in enumerate(columns)
+def _classified(session: Session, table: str, column: str, declared: str) -> Kind:
+    """The first kind that all values of a column fit; a kind that does not fit mostly shows so in the first rows."""
+    promised, tried = kinds(declared)
+    if not _any(session, table, f"{quote(column)} IS NOT NULL"):
+        return promised or VARCHAR
+    kind = next((one for one in tried if not _any(session, table, one.misfit(column))), MIXED)
+    if kind is promised or not (promised or kind is MIXED):
+        return kind
+    odd = f"count(CASE WHEN {promised.misfit(column)} THEN 1 END)" if promised else "0"
+    count = session.rows(f"SELECT count({quote(column)}) AS known, {odd} AS odd FROM {quote(table)}", table)[0]
+    logger.warning(
+        "%s.%s is declared %s, which %d of %d values do not fit: it holds %s and is read as %s",
+        *(table, column, declared or "without a type", count["odd"], count["known"], kind.name, kind.type),
     )
-    counts = session.rows(f"SELECT {sums} FROM {quote(table)}", table)[0]
-    chosen = {}
-    for i, (name, declared) in enumerate(columns.items()):
-        promised = kinds(declared)[0]
-        if not counts[f"n{i}"]:
-            chosen[name] = promised or VARCHAR
-            continue
-        fitting = [kind for j, kind in enumerate(tried[name]) if not counts[f"m{i}_{j}"]]
-        chosen[name] = kind = fitting[0] if fitting else MIXED
-        if kind is not promised and (promised or kind is MIXED):
-            odd = int(counts[f"m{i}_0"])
-            logger.warning(
-                "%s.%s is declared %s, which %d of %d values do not fit: it holds %s and is read as %s",
-                *(table, name, declared or "without a type", odd, counts[f"n{i}"], kind.name, kind.type),
-            )
-    return chosen
+    return kind
+
+
+def _any(session: Session, table: str, condition: str) -> bool:
+    return bool(session.rows(f"SELECT 1 AS found FROM {quote(table)} WHERE {condition} LIMIT 1", table))
 
 
 def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
