@@ -168,7 +168,8 @@ TIMESTAMP = Kind(
 ZONED = Kind(
     "ISO times with an offset",
     "TIMESTAMP WITH TIME ZONE",
-    f"typeof({{c}}) = 'text' AND {_DAY} AND {_CLOCK} AND {_SECOND} AND {_PART.format(f=_ZONED_PART)} AND {_ZONED_MICROS} IS NOT NULL",
+    f"typeof({{c}}) = 'text' AND {_DAY} AND {_CLOCK} AND {_SECOND} "
+    f"AND {_PART.format(f=_ZONED_PART)} AND {_ZONED_MICROS} IS NOT NULL",
     "0",
     _ZONED_MICROS,
     _view("us", "UTC"),
