@@ -40,7 +40,7 @@ class Part:
     Attributes:
         file: where it lies, from the landing's folder.
         content: of its rows.
-        low: the least finite watermark, times as microseconds, as the text of a number; None where there is none.
+        low: the least finite watermark, as text, a time as its microseconds; None where there is none.
         high: the greatest.
         unordered: rows whose watermark is null or infinite.
     """
@@ -172,7 +172,7 @@ class Writer:
                 columns=", ".join(columns),
                 reversed=", ".join(reversed(columns)),
                 watermark=f"epoch_us({mark})" if is_time(kind) else f"CAST({mark} AS DOUBLE)" if is_float(kind) else mark,
-                finite=f"isfinite({mark})" if self._watermark else "false",
+                finite=f"{mark} IS NOT NULL" if kind == "VARCHAR" else f"isfinite({mark})" if kind else "false",
                 relation=relation,
                 condition=condition,
             )

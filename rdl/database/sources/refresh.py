@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rdl.database.engine import load_sql, quote
+from rdl.database.engine import literal, load_sql, quote
 from rdl.database.sources.parts import Draft, Part, Writer, is_float, is_time, parquet, stored_type, total
 from rdl.database.sources.source import Feed, FeedTable
 from rdl.errors import SchemaError, TimeError, nearest
@@ -34,13 +34,13 @@ class Edge:
 
     Attributes:
         sql: the value as an SQL expression.
-        number: the value as parts remember theirs.
+        number: the value as parts remember theirs; None where that is the text itself.
     """
 
     column: str
     value: object
     sql: str
-    number: Decimal
+    number: Decimal | None
 
     @property
     def below(self) -> str:
@@ -51,6 +51,12 @@ class Edge:
     def above(self) -> str:
         """The condition of rows that are."""
         return f"NOT {self.below}"
+
+    def is_beyond(self, part: Part) -> bool:
+        """Whether every row of `part` lies below; texts have the order of their code points, in DuckDB as in Python."""
+        if part.high is None or part.unordered:
+            return False
+        return part.high < str(self.value) if self.number is None else Decimal(part.high) < self.number
 
 
 @dataclass(frozen=True)
@@ -76,14 +82,21 @@ def check_watermark(table: FeedTable, settings: TableSettings, where: str) -> No
             f"no column {column!r} in table {table.name!r}", where=f"{where} watermark", fix=nearest(column, table.columns)
         )
     kind = stored_type(table.columns[column])
-    if kind.endswith("]") or not (is_time(kind) or is_float(kind) or kind.startswith(_NUMBERS)):
+    if kind.endswith("]") or not (is_time(kind) or is_float(kind) or kind.startswith((*_NUMBERS, "VARCHAR"))):
         raise SchemaError(
-            f"the watermark {table.name}.{column} is {kind}, which has no order that every database agrees on",
+            f"the watermark {table.name}.{column} is {kind}, which has no order",
             where=f"{where} watermark",
-            fix="name a column of numbers, dates or timestamps, or remove the line to read the table whole",
+            fix="name a column of numbers, times or texts, or remove the line to read the table whole",
         )
     if is_time(kind):
         _check_duration(settings.lookback, f"{where} lookback")
+    elif kind == "VARCHAR":
+        if settings.lookback != 0:
+            raise SchemaError(
+                f"lookback = {settings.lookback!r}, and there is no distance between texts",
+                where=f"{where} lookback",
+                fix=f"the watermark {column!r} is text: remove the line, or name a column of numbers or times",
+            )
     elif not isinstance(settings.lookback, int) or settings.lookback < 0:
         raise SchemaError(
             f"lookback = {settings.lookback!r} is no distance between numbers",
@@ -109,9 +122,12 @@ def find_edge(table: FeedTable, settings: TableSettings, parts: Sequence[Part]) 
     """
     column = settings.watermark or ""
     kind = stored_type(table.columns[column])
-    highs = [Decimal(part.high) for part in parts if part.high is not None]
-    if not highs:
+    texts = [part.high for part in parts if part.high is not None]
+    if not texts:
         return "it held no watermark before"
+    if kind == "VARCHAR":
+        return Edge(column, max(texts), literal(max(texts)), None)
+    highs = [Decimal(text) for text in texts]
     if is_time(kind):
         return _edge_in_time(column, kind, int(max(highs)), _check_duration(settings.lookback, ""))
     number = _EXACT.subtract(max(highs), Decimal(settings.lookback))
@@ -150,7 +166,7 @@ def renew(
     """
     fresh = writer.land(feed.read(table, (edge.column, edge.value)), edge.above)
     rows = total(d.part for d in fresh)
-    kept = [p for p in parts if p.high is not None and not p.unordered and Decimal(p.high) < edge.number]
+    kept = [part for part in parts if edge.is_beyond(part)]
     crossing = [p for p in parts if p not in kept]
     matched = _matched(writer, [folder / p.file for p in parts], parquet(d.path for d in fresh), edge, key)
     if isinstance(matched, str):

@@ -195,7 +195,9 @@ class SqlalchemyFeed:
         relation = self._relations[table.name]
         columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in relation.kinds]
         statement = sa.select(*columns).select_from(sa.table(relation.name, *columns, schema=relation.schema))
-        if since is not None:
+        if since is not None and not isinstance(
+            since[1], str
+        ):  # the order of texts is the database's own: landing tells them apart
             mark: sa.ColumnClause[Any] = sa.column(since[0])
             statement = statement.where(sa.or_(mark >= _lowered(since[1]), mark.is_(None)))
         return self._rows.read(statement, relation)

@@ -272,3 +272,14 @@ def test__kind__dates_that_mean_none__are_counted(caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.WARNING):
         array(["0000-00-00", date(2025, 1, 1), "0000-00-00"], kind_of(sa.Date()), "t", "c")
     assert "table t, column c: 2 times 0000-00-00" in caplog.text
+
+
+def test__refresh__by_a_text__equals_a_full_reload(shop: Path) -> None:
+    only = {"include": ["visits"]}
+    declared, plain = project(shop, {"visits": TableSettings(watermark="name")}, **only), project(shop, **only)
+    land(sqlalchemy_feed(URLS[0], declared), declared, "shop")
+    change(shop, "INSERT INTO visits VALUES (5, '2025-03-01 00:00:00', 1.5, 'cc'), (6, NULL, NULL, 'é')")
+    refreshed = land(sqlalchemy_feed(URLS[0], declared), declared, "shop")
+
+    assert refreshed.identity == land(sqlalchemy_feed(URLS[0], plain), plain, "whole").identity
+    assert refreshed.tables["visits"].note == "3 rows read, name >= c; they replace 1 earlier ones"
