@@ -264,7 +264,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     keyed=st.booleans(),
