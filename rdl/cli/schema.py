@@ -30,8 +30,9 @@ def init(
     with progress():
         made = make_project(folder, source)
     schema = made.overview.schema
-    references = sum(len(lines) for lines in _decided(made.adopted, "references").values())
-    facts = {"project": str(folder), "source": made.source, "variables": list(made.variables), "tables": len(schema.tables)}
+    references = sum(len(table.references) for table in schema.tables.values())
+    counts = {"tables": len(schema.tables), "references": references}
+    facts = {"project": str(folder), "source": made.source, "variables": list(made.variables), **counts}
     here = f" --project {folder}" if folder.resolve() != Path.cwd() else ""
     lines = [f"made {folder}: {len(schema.tables)} tables, {references} references", *_written(made.adopted)]
     lines += [f"  set {name} before rdl runs: it holds the password, which is written nowhere" for name in made.variables]
@@ -124,16 +125,6 @@ def _print_open(overview: "Overview") -> None:
         print(f"  {proposal.table}: {proposal.aspect.value} {proposal.value}  [{proposal.confidence:.0%} {proposal.evidence}]")
         for other in proposal.alternatives:
             print(f"      or {other.value}  [{other.confidence:.0%} {other.evidence}]")
-
-
-def _decided(adopted: "Adopted", first: str) -> dict[str, list[str]]:
-    """The settings under one key that hold, by table."""
-    found = defaultdict(list)
-    for section, lines in adopted.added.items():
-        for line in lines:
-            if line.decided and line.path[0] == first:
-                found[section[-1]].append(line.key)
-    return found
 
 
 def _adopted_facts(adopted: "Adopted") -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rdl.project import Project
 
 log = logging.getLogger(__name__)
 
+_SETTING = {Aspect.KEY: "key", Aspect.TIME: "time", Aspect.REFERENCE: "references"}
 _OTHERS = 0.7  # confidence in a reference of a table whose references a person stated, and not this one
 
 
@@ -60,7 +61,7 @@ def look_over(project: Project) -> Overview:
         stated = declare(project, staging.relations)
         log.info("database: looking at the columns of %d tables", len(stated))
         found = propose(staging.ask, staging.relations, stated)
-        items = tuple(_beside(project, p) for p in found.items if not _ruled_out(project, p))
+        items = tuple(_worded(project, p) for p in found.items if not _ruled_out(project, p))
         proposals = replace(found, items=items)
         taken = {} if not project.database.infer else proposals.declared()
         inferred = {n: Declared(n) if described(project.tables.get(n)) else taken.get(n, Declared(n)) for n in stated}
@@ -79,9 +80,12 @@ def _ruled_out(project: Project, proposal: Proposal) -> bool:
     return proposal.aspect is Aspect.REFERENCE and bool(project.relbench)
 
 
-def _beside(project: Project, proposal: Proposal) -> Proposal:
-    """The proposal; less sure where it is a reference beside those that a person stated."""
+def _worded(project: Project, proposal: Proposal) -> Proposal:
+    """The proposal; less sure where it is a reference beside those that a person stated, and with its origin where it is sure."""
     settings = project.tables.get(proposal.table)
+    aspect = _SETTING.get(proposal.aspect)
+    if proposal.confidence == 1 and aspect and (settings is None or getattr(settings, aspect) is None):
+        return replace(proposal, evidence="declared by the source")
     closed = settings is not None and settings.references is not None and _OTHERS < proposal.confidence < 1
     if proposal.aspect is not Aspect.REFERENCE or not closed:
         return proposal

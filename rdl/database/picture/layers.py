@@ -28,15 +28,22 @@ def layers(schema: Schema) -> dict[str, int]:
     return found
 
 
-def wrapped(schema: Schema, found: Mapping[str, int], heights: Mapping[str, float], limit: float) -> list[list[str]]:
-    """The tables of every column, from left to right: a layer that is higher than `limit` takes several."""
+def wrapped(schema: Schema, found: Mapping[str, int], heights: Mapping[str, float], limit: float, *, fold: bool) -> list[list[str]]:
+    """The tables of every column, from left to right: a layer that is higher than `limit` takes several.
+
+    With `fold`, layers that follow each other share a column as long as they are not higher: then a deep schema needs fewer.
+    """
     parents, children = _neighbours(schema)
     columns: list[list[str]] = []
     for layer in sorted(set(found.values())):
         members = [name for name in sorted(found) if found[name] == layer]
         pull = {name: sum(1 if found[n] > layer else -1 for n in parents[name] | children[name]) for name in members}
         members.sort(key=lambda name: (pull[name], name))
-        columns += _split(members, heights, limit)
+        for run in _split(members, heights, limit):
+            if fold and columns and math.fsum(heights[name] for name in (*columns[-1], *run)) <= limit:
+                columns[-1] += run
+            else:
+                columns.append(run)
     return columns
 
 

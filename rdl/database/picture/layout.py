@@ -17,6 +17,7 @@ from rdl.database.schema import Schema
 LANDSCAPE = math.sqrt(2)
 BETWEEN = 34.0
 _WRAPS = 8
+_FOLDED = 0.75  # a line between neighbours is easier to follow than one beside them, so folding must pay
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,30 @@ def lay_out(schema: Schema) -> Layout:
 
 
 def _linked(schema: Schema, drawn: Mapping[str, Box]) -> list[Layout]:
-    """The layouts to choose from: the layers whole, and wrapped ever more often."""
+    """The layouts to choose from: the layers whole, wrapped ever more often, and folded where that makes a much smaller page."""
     if not drawn:
         return [Layout((), (), 0.0, 0.0)]
     found = layers(schema)
     heights = {name: box.height + BETWEEN for name, box in drawn.items()}
     totals = [math.fsum(heights[n] for n in found if found[n] == layer) for layer in set(found.values())]
-    limits = [max(max(totals) / wraps, *heights.values()) + 1 for wraps in range(1, _WRAPS + 1)]
+    plain = _shapes(schema, found, heights, max(totals), fold=False)
+    made = [_arranged(schema, drawn, columns) for columns in plain]
+    folded = _shapes(schema, found, heights, math.fsum(totals), fold=True)
+    shorter = [_arranged(schema, drawn, columns) for columns in folded if columns not in plain]
+    best = min(layout.page for layout in made)
+    return made + [layout for layout in shorter if layout.page < _FOLDED * best]
+
+
+def _shapes(
+    schema: Schema, found: Mapping[str, int], heights: Mapping[str, float], total: float, *, fold: bool
+) -> list[list[list[str]]]:
+    """Different columns for ever lower limits of their heights."""
     shapes: list[list[list[str]]] = []
-    for limit in limits:
-        columns = wrapped(schema, found, heights, limit)
+    for wraps in range(1, _WRAPS + 1):
+        columns = wrapped(schema, found, heights, max(total / wraps, *heights.values()) + 1, fold=fold)
         if columns not in shapes:
             shapes.append(columns)
-    return [_arranged(schema, drawn, columns) for columns in shapes]
+    return shapes
 
 
 def _arranged(schema: Schema, drawn: Mapping[str, Box], columns: Sequence[Sequence[str]]) -> Layout:

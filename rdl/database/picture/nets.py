@@ -15,11 +15,11 @@ _APART = 6.0  # of two lines that end at the same row
 
 
 class Way(StrEnum):
-    """Where the children of a net stand, seen from their parent; a loop is a reference of a table to itself."""
+    """Where the children of a net stand, seen from their parent; beside it are those of its own column, and the parent itself."""
 
     RIGHT = "right"
     LEFT = "left"
-    LOOP = "loop"
+    BESIDE = "beside"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def ends(found: Sequence[Net], drawn: Mapping[str, Box]) -> dict[tuple[int, int]
             sides.setdefault((leaf.child, net.way is not Way.RIGHT, place), []).append((n, i))
     points: dict[tuple[int, int], End] = {}
     for (table, right, place), there in sides.items():
-        there.sort(key=lambda end: found[end[0]].way is Way.LOOP)  # a loop hangs below the lines that lead away
+        there.sort(key=lambda end: found[end[0]].way is Way.BESIDE)  # a loop hangs below the lines that lead away
         apart = min(_APART, (ROW - 3) / len(there))
         for i, end in enumerate(there):
             points[end] = End(table, right, drawn[table].middle(place) + apart * (i - (len(there) - 1) / 2))
@@ -93,6 +93,5 @@ def ends(found: Sequence[Net], drawn: Mapping[str, Box]) -> dict[tuple[int, int]
 
 
 def _way(table: Table, reference: Reference, column: Mapping[str, int]) -> Way:
-    if reference.table == table.name:
-        return Way.LOOP
-    return Way.RIGHT if column[reference.table] < column[table.name] else Way.LEFT
+    here, there = column[table.name], column[reference.table]
+    return Way.BESIDE if here == there else Way.RIGHT if there < here else Way.LEFT

@@ -56,7 +56,7 @@ def spans(found: Sequence[Net], points: Ends, columns: Sequence[Sequence[str]]) 
         root = Point(net.parent, points[n, -1].below)
         at = column[net.parent]
         leaves = [(column[leaf.child], Point(leaf.child, points[n, i].below)) for i, leaf in enumerate(net.leaves)]
-        if net.way is Way.LOOP:
+        if net.way is Way.BESIDE:
             made.append(Span(n, at, (root, *(point for _, point in leaves)), ()))
             continue
         step = 1 if net.way is Way.RIGHT else -1
