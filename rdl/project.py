@@ -65,7 +65,7 @@ class TableSettings(_Settings):
         references: parent by column: `customer_id = "customers"`, `"shop,number" = "tills"`, `code = "countries.iso"`.
         hide: columns that no feature, graph or encoder may read.
         types: what columns mean, where rdl infers something else.
-        watermark: a column that never falls from one row to the next that arrives: only rows at or above its last value are read anew.
+        watermark: a column that never falls from one arriving row to the next: only rows at or above its last value are read anew.
         lookback: how far below the last watermark rows may still arrive or change: a duration, or a number.
         checks: policy by check, for this table.
     """
@@ -193,7 +193,7 @@ def _from_relbench(root: Path, home: Path) -> Project:
     raw = read_yaml(path)
     try:
         tables = {
-            name: TableSettings(key=table["pkey"], time=table["time_col"], references=dict(table.get("fkeys") or {}))
+            name: TableSettings(key=table["pkey"] or [], time=table["time_col"] or False, references=dict(table.get("fkeys") or {}))
             for name, table in raw["tables"].items()
         }
         splits = RelbenchSplits(parse_time(raw["val_timestamp"]), parse_time(raw["test_timestamp"]))

@@ -26,7 +26,9 @@ from rdl.database.relation import Ask, Relation
 from rdl.database.schema import Column, Schema, Semantic, Table
 from rdl.database.semantics import TextProfile, from_type, from_values
 from rdl.database.sources.content import text_hash
+from rdl.database.sources.hub import with_relbench
 from rdl.database.sources.scan import scan
+from rdl.database.sources.source import Source
 from rdl.database.staging import Staging, make_home, open_staging, staging_texts
 from rdl.project import Project
 
@@ -82,6 +84,7 @@ def ingest(project: Project) -> Ingested:
         ProjectError: the source or a staging file is missing or unreadable.
         SchemaError: a declared table, key, time or reference does not hold, or a check refuses what it found.
     """
+    project = with_relbench(project)
     folder = project.home / "database"
     make_home(folder, project)
     source = scan(project)
@@ -96,7 +99,7 @@ def ingest(project: Project) -> Ingested:
 
         while True:
             pins = pinned(project, {*source.tables, *texts}, staging)
-            fingerprint = _fingerprint(project, source.identity, texts, pins)
+            fingerprint = _fingerprint(project, source, texts, pins)
             found = _find(folder, fingerprint, project.database.snapshot)
             if found is not None:
                 return found
@@ -115,10 +118,11 @@ def _find(folder: Path, fingerprint: str, snapshot: bool) -> Ingested | None:
     return None
 
 
-def _fingerprint(project: Project, identity: str, texts: Mapping[str, str], pins: Mapping[str, Declared]) -> str:
+def _fingerprint(project: Project, source: Source, texts: Mapping[str, str], pins: Mapping[str, Declared]) -> str:
     settings = {name: t.model_dump() for name, t in project.tables.items()}
     facts = {
-        "source": identity,
+        "source": source.identity,
+        "constraints": {name: asdict(table.constraints) for name, table in source.tables.items()},
         "tables": settings,
         "checks": dict(project.checks),
         "staging": dict(texts),

@@ -17,6 +17,7 @@ import duckdb
 
 from rdl.database.engine import connect, engine_error, literal, quote
 from rdl.database.relation import Ask, Relation
+from rdl.database.sources.hub import with_relbench
 from rdl.database.sources.scan import scan
 from rdl.database.sources.source import RawTable, Source
 from rdl.database.statements import check_select, statements
@@ -81,6 +82,7 @@ def open_staging(project: Project, source: Source | None = None) -> Iterator[Sta
     Raises:
         ProjectError, SchemaError, SqlError: the source, a table or a staging SELECT is wrong.
     """
+    project = with_relbench(project)
     source = scan(project) if source is None else source
     texts = staging_texts(project)
     spill = project.home / "tmp"

@@ -142,7 +142,12 @@ def test__dangling_rows__are_dropped_where_the_policy_says_so__until_none_is_lef
 def test__dangling_values__become_null_where_the_policy_says_so():
     declared = {**SHOP, "orders": table("orders", "id", "at", (Reference("user", "users"),), dangling="null")}
     found, rows, _ = numbered({"users": USERS, "orders": ORDERS}, declared)
-    assert [(r["id"], r["user"], r["_ref_user"]) for r in rows["orders"]] == [(4, None, None), (5, 1, 0), (7, 3, 2), (9, None, None)]
+    assert [(r["id"], r["user"], r["_ref_user"]) for r in rows["orders"]] == [
+        (4, None, None),
+        (5, 1, 0),
+        (7, 3, 2),
+        (9, None, None),
+    ]
     assert (Check.DANGLING, 1, Policy.NULL) in [(f.check, f.count, f.policy) for f in found["orders"].findings]
 
 
@@ -192,14 +197,18 @@ times = st.one_of(st.none(), st.integers(0, 5))
 def databases(draw: st.DrawFn) -> Frames:
     """Users, and orders that name them; times tie and lack, references dangle."""
     users = draw(st.lists(st.tuples(st.integers(0, 9), times), unique_by=lambda row: row[0], max_size=8))
-    orders = draw(st.lists(st.tuples(st.integers(0, 30), st.one_of(st.none(), st.integers(0, 12)), times), unique_by=lambda r: r[0]))
+    orders = draw(
+        st.lists(st.tuples(st.integers(0, 30), st.one_of(st.none(), st.integers(0, 12)), times), unique_by=lambda r: r[0])
+    )
     return {
-        "users": pl.DataFrame({"user": [u for u, _ in users], "born": moments(*(t for _, t in users))}, schema_overrides={"user": pl.Int64}),
+        "users": pl.DataFrame(
+            {"user": [u for u, _ in users], "born": moments(*(t for _, t in users))}, schema_overrides={"user": pl.Int64}
+        ),
         "orders": pl.DataFrame(
             {"id": [i for i, _, _ in orders], "user": [u for _, u, _ in orders], "at": moments(*(t for *_, t in orders))},
             schema_overrides={"id": pl.Int64, "user": pl.Int64},
         ),
-    }  # fmt: skip
+    }
 
 
 @given(databases(), st.randoms(use_true_random=False))
@@ -213,5 +222,7 @@ def test__rows__agree_with_the_oracle__whatever_the_order_they_come_in(tmp_path_
     shuffled = {name: frame.sample(fraction=1, shuffle=True, seed=random.randrange(2**31)) for name, frame in frames.items()}
     for folder in (None, tmp_path_factory.mktemp("parquet")):
         _, rows, _ = numbered(shuffled, SHOP, folder)
-        assert [(r["_row"], r["user"], r["born"]) for r in rows["users"]] == [(i, u["user"], u["born"]) for i, u in enumerate(users)]
+        assert [(r["_row"], r["user"], r["born"]) for r in rows["users"]] == [
+            (i, u["user"], u["born"]) for i, u in enumerate(users)
+        ]
         assert [(r["id"], r["_ref_user"]) for r in rows["orders"]] == [(o["id"], place.get(o["user"])) for o in orders]

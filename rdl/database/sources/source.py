@@ -35,7 +35,9 @@ class Constraints:
 class Look(Protocol):
     """Looks into raw files with the connection that will read them."""
 
-    def __call__(self, connection: "duckdb.DuckDBPyConnection") -> "Read": ...
+    def __call__(self, connection: "duckdb.DuckDBPyConnection") -> "Read":
+        """How the table is read by `connection`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -111,4 +113,6 @@ class Feed(Protocol):
 class OpenFeed(Protocol):
     """Opens a feed and closes it after its last batch."""
 
-    def __call__(self) -> AbstractContextManager[Feed]: ...
+    def __call__(self) -> AbstractContextManager[Feed]:
+        """The feed, as a context."""
+        ...
