@@ -95,6 +95,8 @@ def redact(text: str, *urls: str) -> str:
     Args:
         text: a driver's message, or any other text on its way out.
         urls: URLs that were in use: their secrets are taken out wherever they stand, as they were written and as they were meant.
+            A password that is also a piece of the rest of its URL, as "postgres" likes to be, stays where it means that piece:
+            to hide it there would tell it.
     """
     for secret in sorted({secret for url in urls for secret in _secrets(url)}, key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
@@ -120,6 +122,7 @@ def _password(url: str) -> tuple[int, int]:
 def _secrets(url: str) -> Iterator[str]:
     """The secrets that stand in a URL or a libpq keyword string, as they are written and as they are meant."""
     start, stop = _password(url)
+    rest = _NAMED.sub(lambda match: match.group("before"), url[:start] + url[stop:])
     for written in (url[start:stop], *(match.group("secret") for match in _NAMED.finditer(url))):
         bare = re.sub(r"\\(.)", r"\1", written[1:-1]) if written[:1] in {"'", '"'} else written
-        yield from {form for form in (written, bare, unquote(bare)) if form and form != _HIDDEN}
+        yield from {form for form in (written, bare, unquote(bare)) if form and form not in rest and form != _HIDDEN}

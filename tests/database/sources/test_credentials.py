@@ -67,6 +67,13 @@ def test__redact__with_the_url_in_use__hides_the_password_anywhere(password: str
             assert written not in redact(text, url).replace("***", "")
 
 
+def test__redact__password_that_is_a_word_of_the_url__not_told_by_what_is_hidden() -> None:
+    url = "postgresql://postgres:postgres@h/postgres"
+    assert redact(f'{url}: database "postgres" does not exist', url) == (
+        'postgresql://postgres:***@h/postgres: database "postgres" does not exist'
+    )
+
+
 @given(_PASSWORDS)
 def test__redact__keyword_string__hides_the_password(password: str) -> None:
     escaped = password.replace("\\", "\\\\").replace("'", "\\'")
