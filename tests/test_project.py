@@ -42,7 +42,7 @@ def test__project__reads_every_setting(project_folder):
     project = open_project(project_folder)
     orders = project.tables["orders"]
     assert (project.name, project.root, project.home) == ("shop", project_folder, project_folder / ".rdl")
-    assert project.source == project_folder / "data"
+    assert project.database.source == "data/"
     assert (orders.key_columns, orders.time, orders.lag) == (("a", "b"), "ordered_at", "1 day")
     assert (orders.references, orders.hide, orders.types) == (
         {"customer_id": "customers"},
@@ -155,7 +155,7 @@ tables:
 def test__relbench_folder__is_a_project_as_it_stands(tmp_path):
     (tmp_path / "manifest.yaml").write_text(RELBENCH)
     project = open_project(tmp_path)
-    assert (project.name, project.source, project.settings_file) == ("tiny", tmp_path / "db", tmp_path / "manifest.yaml")
+    assert (project.name, project.database.source, project.settings_file) == ("tiny", "db", tmp_path / "manifest.yaml")
     assert project.tables["results"].references == {"driverId": "drivers"}
     assert project.tables["results"].key_columns == ()
     assert project.relbench is not None
