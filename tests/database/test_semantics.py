@@ -1,7 +1,7 @@
 import pytest
 
 from rdl.database import Semantic
-from rdl.database.semantics import TextProfile, from_type, from_values
+from rdl.database.semantics import TextProfile, TokenProfile, from_flag, from_list, from_parts, from_type, from_values
 from tests.projects import SHOP_TOML, opened, write_shop
 
 
@@ -50,3 +50,43 @@ def test__declared_type__wins(project_folder):
     database = opened(write_shop(project_folder, SHOP_TOML + 'types = { amount = "categorical", note = "text" }\n'))
     columns = {c.name: c.semantic for c in database.schema["orders"].columns}
     assert (columns["amount"], columns["note"]) == (Semantic.CATEGORICAL, Semantic.TEXT)
+
+
+@pytest.mark.parametrize(
+    ("sql_type", "shortest", "longest", "meaning"),
+    [
+        ("VARCHAR[]", 0, 4, Semantic.MULTI_CATEGORICAL),
+        ("BIGINT[]", 1, 4, Semantic.MULTI_CATEGORICAL),
+        ("INTEGER[3]", 3, 3, Semantic.EMBEDDING),
+        ("FLOAT[]", 8, 8, Semantic.EMBEDDING),
+        ("DOUBLE[2]", 2, 2, Semantic.EMBEDDING),
+        ("FLOAT[]", 1, 1, None),
+        ("FLOAT[]", 2, 8, None),
+        ("TIMESTAMP[]", 2, 2, None),
+        ("INTEGER[][]", 2, 2, None),
+    ],
+)
+def test__list__is_categories_or_a_vector(sql_type, shortest, longest, meaning):
+    assert from_list(sql_type, shortest, longest) is meaning
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"), [("is_open", Semantic.BOOLEAN), ("hasDog", Semantic.BOOLEAN), ("wins", Semantic.NUMERIC)]
+)
+def test__zero_and_one__are_a_flag_where_the_name_asks(name, meaning):
+    assert from_flag(name, 0, 1) is meaning
+    assert from_flag(name, 0, 2) is Semantic.NUMERIC
+
+
+@pytest.mark.parametrize(
+    ("profile", "meaning"),
+    [
+        (TokenProfile(1000, 60, 700, 2000, 9, 1.2), Semantic.MULTI_CATEGORICAL),
+        (TokenProfile(1000, 1000, 1000, 2000, 1040, 1.0), None),  # "Last, First"
+        (TokenProfile(1000, 60, 50, 1050, 9, 1.2), None),
+        (TokenProfile(1000, 900, 700, 5000, 90, 7.0), None),
+        (TokenProfile(0, 0, 0, 0, 0, 0.0), None),
+    ],
+)
+def test__divided_text__is_several_categories_where_its_parts_come_again(profile, meaning):
+    assert from_parts(profile) is meaning

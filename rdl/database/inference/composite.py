@@ -17,6 +17,7 @@ from rdl.database.inference.survey import SAMPLE, Facts, Kind, Survey
 
 _COLUMNS = 8  # best columns of a table whose pairs and triples are looked at: 84 sets at most
 _EXACT = 6  # sets counted over all rows
+_ROOM = 1.5  # a sketch is about 5 percent off, and three of them are multiplied
 _AGREE = 3.0  # pairs of rows that independent columns would share: below this, none being shared is no evidence
 
 
@@ -52,7 +53,10 @@ def _parts(survey: Survey, names: Vocabulary, table: str) -> list[Part]:
     parts = []
     for facts in survey.tables[table].values():
         worth = _worth(facts, names.columns[table, facts.name])
-        if worth > 0 and facts.known == facts.rows and facts.distinct > 1:
+        free = worth < 2 and facts.distinct > 0.5 * facts.rows  # a name that hardly comes twice makes anything unique
+        if worth == 0 or free or facts.known < facts.rows or facts.distinct < 2:
+            continue
+        if facts.distinct < 0.85 * facts.rows or not survey.unique(table, (facts.name,)):  # else it needs no other
             parts.append(Part(facts, worth))
     parts.sort(key=lambda p: (0.05 * p.facts.position - p.worth, p.facts.position))
     return parts[:_COLUMNS]
@@ -77,7 +81,11 @@ def _sets(parts: list[Part], rows: int) -> list[tuple[Part, ...]]:
     """Pairs, then triples, that could be unique: best first among sets of one size."""
     found = []
     for size in (2, 3):
-        sets = [s for s in combinations(parts, size) if max(p.worth for p in s) >= 2 and prod(p.facts.distinct for p in s) >= rows]
+        sets = [
+            s
+            for s in combinations(parts, size)
+            if max(p.worth for p in s) >= 2 and _ROOM * prod(p.facts.distinct for p in s) >= rows
+        ]
         found += sorted(sets, key=lambda s: (-_likely(s), [p.facts.position for p in s]))
     return found
 

@@ -30,6 +30,11 @@ class Candidate:
         """Whether it is a key as the rows stand."""
         return self.distinct == self.facts.known == self.facts.rows
 
+    @property
+    def near(self) -> bool:
+        """Whether it is called as a key and would be one but for a few rows."""
+        return not self.exact and self.role in {"own", "identifier"} and self.distinct >= 0.99 * self.facts.rows
+
 
 def role_of(named: Named, entity: Words, facts: Facts) -> str:
     """How a column is called: as the key of its own table, as some identifier, as the first column, or otherwise."""
@@ -91,9 +96,8 @@ def _possible(facts: Facts, role: str) -> bool:
 
 def propose_key(survey: Survey, names: Vocabulary, table: str) -> Proposal | None:
     """The likeliest single column, with the other unique ones as alternatives; None where nothing is close."""
-    found = [c for c in candidates(survey, names, table) if c.exact or c.distinct >= 0.99 * c.facts.rows]
-    exact = [c for c in found if c.exact]
-    near = [c for c in found if not c.exact and c.role in {"own", "identifier"}]
+    found = candidates(survey, names, table)
+    exact, near = [c for c in found if c.exact], [c for c in found if c.near]
     chosen = exact or near
     if near and exact and (exact[0].role != "own") and (near[0].role == "own" or exact[0].role != "identifier"):
         chosen = near + exact  # a key with a few wrong rows is likelier than another column that happens to be unique

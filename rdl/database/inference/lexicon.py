@@ -66,7 +66,7 @@ TABLE_SUFFIXES = _words("""
 
 
 DERIVED = _words("""
-    er or ing ed ee ist ship ment ion al ance ence age
+    r d er or ing ed ee ist ship ment ion al ance ence age
 """)
 """Words that make another word of a word, as endings: a player is no play."""
 

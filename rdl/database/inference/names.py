@@ -19,6 +19,7 @@ from rdl.database.inference.lexicon import (
     EVENT,
     ID_WORDS,
     LATER,
+    SEQUENCE,
     TABLE_PREFIXES,
     TABLE_SUFFIXES,
     UNINFLECTED,
@@ -60,7 +61,7 @@ def _stems(word: str) -> frozenset[str]:
     """The word, its singular, and what English and German plural endings leave of it."""
     found = {word, singular(word)}
     if len(word) > 3 and word.endswith("s") and word not in UNINFLECTED:
-        found.add(word[:-1])
+        found |= {word[:-1]} | ({word[:-2]} if word.endswith("es") else set())
     if len(word) > 4:
         found |= {word[:-1] for e in "en" if word.endswith(e)} | ({word[:-2]} if word.endswith("en") else set())
     return frozenset(found)
@@ -84,11 +85,11 @@ def word_likeness(a: str, b: str) -> float:
     if same_word(a, b):
         return 1.0
     short, long = sorted((singular(a), singular(b)), key=len)
-    if long.startswith(short) and long[len(short) :] in DERIVED:
+    if not short or (long.startswith(short) and long[len(short) :] in DERIVED):
         return 0.0
     if 3 <= len(short) <= 5 and len(long) >= len(short) + 2 and short[:2] == long[:2] and _subsequence(short, long):
         return 0.8
-    near = JaroWinkler.similarity(short, long) >= 0.93 and fuzz.ratio(short, long) >= 80
+    near = short[0] == long[0] and JaroWinkler.similarity(short, long) >= 0.93 and fuzz.ratio(short, long) >= 80
     return 0.8 if len(short) >= 5 and near else 0.0
 
 
@@ -177,9 +178,9 @@ def _named(found: Words, known: set[str]) -> Named:
 
 def _unfused(word: str, known: set[str]) -> Words:
     """`customerid` as `customer id` where there are customers, `custkey` where a table's name begins so, `orderdate`."""
-    for suffix in ("id", "key", "no", "nr", "code"):
+    for suffix in ("id", "key", "no", "nr", "code", "number", "num"):
         head = word[: -len(suffix)]
-        if word.endswith(suffix) and len(head) >= 3 and any(k == head or k.startswith(head) for k in known):
+        if word.endswith(suffix) and len(head) >= 3 and (head in SEQUENCE or any(k.startswith(head) for k in known)):
             return (singular(head), suffix)
     for suffix in ("datum", "date", "timestamp", "time", "zeit"):
         head = word.removesuffix(suffix)

@@ -7,7 +7,7 @@ below it the values must prove it.
 from dataclasses import dataclass
 
 from rdl.database.inference.lexicon import HIERARCHY, PEOPLE, PERSON, RELATED, SIDES, STRUCTURAL, SUPERIOR
-from rdl.database.inference.names import Named, Vocabulary, Words, same_words, word_likeness
+from rdl.database.inference.names import Named, Vocabulary, Words, same_words, singular, word_likeness
 
 CARRIES = 0.85
 HINTS = 0.6
@@ -16,10 +16,14 @@ _BARE = 0.75  # without a word for "identifier" it may count them: `up_votes`, `
 
 @dataclass(frozen=True)
 class Pointing:
-    """How well a name points: a score in [0, 1] and the reason as part of a sentence."""
+    """How well a name points: a score in [0, 1] and the reason as part of a sentence.
+
+    `one` says that the name is of one row of the table, in the singular: `customer`, which cannot count them as `customers` may.
+    """
 
     score: float
     reason: str
+    one: bool = False
 
 
 _NOWHERE = Pointing(0.0, "its name points nowhere")
@@ -33,7 +37,7 @@ def points(names: Vocabulary, child: str, column: str, parent: str, key: str) ->
     if child == parent:
         return _as_relative(named, entity)
     role, superior = _in_a_role(named, target, entity), _as_person(named, entity)
-    found = (_as_key(named, target, entity), _as_table(named, entity), role, _as_part(named, entity), superior)
+    found = (_as_key(named, target, entity), _as_table(named, entity), role, _as_part(named, names.tables[child], entity), superior)
     return max(found, key=lambda p: p.score)
 
 
@@ -50,10 +54,14 @@ def _as_table(named: Named, entity: Words) -> Pointing:
     """The column is called as the table is, with or without a word for "identifier"."""
     stem = named.stem
     if same_words(stem, entity) or (stem and word_likeness("".join(stem), "".join(entity)) == 1.0):
-        return Pointing(1.0 if named.identifier else _BARE, "named as the table")
+        return Pointing(1.0 if named.identifier else _BARE, "named as the table", _one(named))
     if len(stem) == len(entity) == 1 and named.identifier and (near := word_likeness(stem[0], entity[0])):
         return Pointing(near * 0.95, "named much as the table")
     return _NOWHERE
+
+
+def _one(named: Named) -> bool:
+    return named.words[-1] == singular(named.words[-1])
 
 
 def _in_a_role(named: Named, target: Named, entity: Words) -> Pointing:
@@ -63,18 +71,21 @@ def _in_a_role(named: Named, target: Named, entity: Words) -> Pointing:
         if not core or extra < 1:
             continue
         if same_words(named.stem[extra:], core):
-            return Pointing(0.93 if named.identifier else _BARE, f"named as the table in the role {'_'.join(named.stem[:extra])!r}")
+            role = f"named as the table in the role {'_'.join(named.stem[:extra])!r}"
+            return Pointing(0.93 if named.identifier else _BARE, role, _one(named))
         rest = named.stem[len(core) :]
         if same_words(named.stem[: len(core)], core) and all(w.isdigit() or w in SIDES for w in rest):
             return Pointing(0.9 if named.identifier else _BARE, f"named as the table in the role {'_'.join(rest)!r}")
     return _NOWHERE
 
 
-def _as_part(named: Named, entity: Words) -> Pointing:
-    """The column is called as the last or the first words of the table are."""
+def _as_part(named: Named, own: Words, entity: Words) -> Pointing:
+    """The column is called as the last or the first words of the table are: `category_id` and product_categories."""
     size = len(named.stem)
     if not named.identifier or not 0 < size < len(entity):
         return _NOWHERE
+    if same_words((*own, *named.stem), entity):
+        return Pointing(0.93, "named as the table is after this one")
     if same_words(named.stem, entity[-size:]):
         return Pointing(0.8, "named as the last part of the table's name")
     if same_words(named.stem, entity[:size]):

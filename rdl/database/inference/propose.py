@@ -58,7 +58,8 @@ def propose(ask: Ask, relations: Mapping[str, Relation], declared: Mapping[str, 
 def _structure(survey: Survey, names: Vocabulary, stated: Mapping[str, Declared]) -> tuple[dict[str, Proposal], list[Proposal]]:
     """Keys and references, which are evidence for one another."""
     keys = stated_keys(survey.relations, stated)
-    unique = {t: [c for c in candidates(survey, names, t) if c.exact and c.role != "other"] for t in survey.tables}
+    unique = {t: [c for c in candidates(survey, names, t) if c.exact or c.near] for t in survey.tables}
+    unique = {t: [c for c in found if c.role != "other"] for t, found in unique.items()}
     singles = {t: p for t in survey.tables if t not in keys and (p := propose_key(survey, names, t)) is not None}
     certain = stated_links(survey.relations, stated, keys)
     links = _links(survey, names, {**singles, **keys}, unique, certain)

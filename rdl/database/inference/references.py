@@ -70,8 +70,12 @@ class Held:
         key = self.parent.facts
         if self.parent.role not in {"own", "identifier"} and key.integral and key.low in {0, 1}:
             name = min(name, 0.8)  # `rank` of a leader board and `rank` of a result both just count from 1
+        if self.pointing.one and self.coverage >= 0.5 and self.keys >= 20:  # a `customer` that ranges as the customers do
+            name = max(name, CARRIES)
         if not self.primary:
             values -= 0.15
+        if not self.parent.exact:
+            values = min(values, 0.7)
         if name >= CARRIES:
             return values * (0.85 + 0.15 * name)
         proven = self.proof >= _CERTAIN and self.share >= 0.99
@@ -101,11 +105,13 @@ class Held:
         return Proposal(child.table, Aspect.REFERENCE, link, confidence or self.confidence, evidence, alternatives)
 
     def _caveat(self) -> str:
-        said = ""
+        said, key = "", self.parent.facts
         if self.share < 0.8:
             said += f"; {self.coverage:.1%} of the parent's keys are in use: the parent holds only some of them"
         if self.density >= _DENSE:
             said += "; the keys are numbers without gaps, so the name must carry it"
+        if not self.parent.exact:
+            said += f"; but {key.name} is not quite a key of {key.table}"
         return said + ("" if self.primary else "; not the parent's first key")
 
 
