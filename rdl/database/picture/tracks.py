@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from rdl.database.picture.places import Placed, Span
 
@@ -57,10 +58,8 @@ def _ordered(turns: Sequence[_Turn]) -> list[_Turn]:
         before = list(order)
         for turn in before:
             rest = [t for t in order if t is not turn]
-            costs = [
-                sum(cost[t.net, turn.net] for t in rest[:i]) + sum(cost[turn.net, t.net] for t in rest[i:])
-                for i in range(len(rest) + 1)
-            ]
+            first = sum(cost[turn.net, t.net] for t in rest)
+            costs = list(accumulate((cost[t.net, turn.net] - cost[turn.net, t.net] for t in rest), initial=first))
             at = costs.index(min(costs))
             if costs[at] < costs[order.index(turn)]:
                 order = [*rest[:at], turn, *rest[at:]]
