@@ -6,6 +6,7 @@ would be visible always: so where the join is right, it is the safer reading.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from rdl.database.engine import quote
 from rdl.database.inference.names import Vocabulary
@@ -13,21 +14,24 @@ from rdl.database.inference.proposal import ACCEPT, Aspect, InheritedTime, Link,
 from rdl.database.inference.staged import Staging
 from rdl.database.inference.survey import Survey
 
+_MAYBE = 0.3  # a time of the table's own that is named as an update, or not as a time at all
+
 Times = dict[str, Time | InheritedTime]
 
 
-def propose_inherited(survey: Survey, names: Vocabulary, times: Mapping[str, Time], links: Sequence[Proposal]) -> list[Proposal]:
+def propose_inherited(survey: Survey, names: Vocabulary, own: Mapping[str, Proposal], links: Sequence[Proposal]) -> list[Proposal]:
     """A proposal for every table without a time that refers, directly or by its parents, to one that has one.
 
-    `times` and `links` are the event times and references that are accepted.
+    `own` are the times that tables may have themselves, accepted or not; `links` the references that are accepted.
     """
+    times = {t: v for t, p in own.items() if p.confidence >= ACCEPT and isinstance(v := p.value, Time)}
     known: Times = dict(times)
     referred = {v.table for p in links if isinstance(v := p.value, Link) and v.table != p.table}
     found: list[Proposal] = []
     waiting = [t for t in survey.tables if t not in known]
     while ready := _ready(waiting, known, links):
         for table, parents in ready.items():
-            proposal = _inherit(survey, names, table, parents, known, referred)
+            proposal = _safe(_inherit(survey, names, table, parents, known, referred), own.get(table))
             found.append(proposal)
             waiting.remove(table)
             if proposal.confidence >= ACCEPT and isinstance(proposal.value, InheritedTime):
@@ -42,6 +46,13 @@ def _ready(waiting: Sequence[str], times: Times, links: Sequence[Proposal]) -> d
     ready = {t: parents for t, parents in timed.items() if parents}
     first = {t: p for t, p in ready.items() if not any(up in ready and t not in upward[up] for up in upward[t])}
     return first or ready
+
+
+def _safe(proposal: Proposal, own: Proposal | None) -> Proposal:
+    """The proposal, listed where the table has a time of its own that may be the right one: the parent's would be too early."""
+    if own is None or own.confidence < _MAYBE or proposal.confidence < ACCEPT:
+        return proposal
+    return replace(proposal, confidence=0.7, evidence=f"{proposal.evidence}; but {own.value} may be the time of the row itself")
 
 
 def _inherit(

@@ -46,7 +46,7 @@ def propose(ask: Ask, relations: Mapping[str, Relation], declared: Mapping[str, 
     firm = [p for p in links if p.confidence >= ACCEPT]
     times = _times(survey, names, stated)
     own = {t: v for t, p in times.items() if p.confidence >= ACCEPT and isinstance(v := p.value, Time)}
-    inherited = propose_inherited(survey, names, own, firm)
+    inherited = propose_inherited(survey, names, times, firm)
     items = [*keys.values(), *links, *times.values(), *inherited]
     known: dict[str, Time | InheritedTime] = dict(own)
     known.update({p.table: v for p in inherited if p.confidence >= ACCEPT and isinstance(v := p.value, InheritedTime)})

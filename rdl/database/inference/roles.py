@@ -42,23 +42,19 @@ def role_of_time(words: Words, entity: Words) -> Role:
     said = {singular(w) for w in words} | set(words)
     if said & BIRTH:
         return Role.BIRTH
-    if said & ENDING or (words and words[-1] in _CLOSING):
+    if said & ENDING or (words and _CLOSING & {words[0], words[-1]}):
         return Role.ENDING
-    if said & LATER and not (said & {"created", "creation"}):
-        return Role.LATER
+    own = {w for w in words if singular(w) in entity}
+    if said & LATER - own - {singular(w) for w in own} and not said & {"created", "creation"}:
+        return Role.LATER  # but `payment_date` is the very event of payments
     plain = said & PLAIN
-    if said & EVENT:
-        return Role.OWN if plain and _of_table(words, entity) else Role.EVENT
-    if plain and _of_table(words, entity):
+    if plain and own:
         return Role.OWN
+    if said & EVENT:
+        return Role.EVENT
     if plain and set(words) <= PLAIN:
         return Role.PLAIN
     return Role.DATED if plain else Role.UNKNOWN
-
-
-def _of_table(words: Words, entity: Words) -> bool:
-    """Whether some of the words name the table: `order_date` of `orders`, `redemption_date` of `coupon_redemptions`."""
-    return bool({singular(w) for w in words} & set(entity))
 
 
 def names_a_time(words: Words) -> bool:

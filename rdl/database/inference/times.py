@@ -126,7 +126,7 @@ def _judged(facts: Facts, confidence: float, low: int | None, high: int | None) 
     if facts.filled < 0.95:  # an event time is known for every row, but for a few defects
         confidence = min(confidence * facts.filled, 0.7)
     if facts.rows >= 50 and facts.distinct <= 1:
-        confidence = min(confidence, 0.4)
+        confidence = min(confidence, 0.2)
     if high is not None and high >= _FAR:
         confidence = min(confidence, 0.3)
     if low is not None and low < _OLD:

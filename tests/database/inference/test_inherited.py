@@ -43,7 +43,8 @@ def test__two_timed_parents_in_no_order__are_left_to_a_person():
     found, proposals, _ = _inherited(
         f"CREATE TABLE calls AS SELECT range AS call_id, {_MOMENT} AS started_at FROM range(500);"
         f"CREATE TABLE visits AS SELECT range AS visit_id, {_MOMENT} AS started_at FROM range(500);"
-        "CREATE TABLE notes AS SELECT range AS note_id, hash(range) % 500 AS call_id, hash(range, 1) % 500 AS visit_id FROM range(900)"
+        "CREATE TABLE notes AS SELECT range AS note_id, hash(range) % 500 AS call_id, "
+        "hash(range, 1) % 500 AS visit_id FROM range(900)"
     )
     assert found["notes"] in proposals.uncertain
     assert "notes" not in proposals.staging
@@ -57,6 +58,15 @@ def test__table_that_others_refer_to__may_be_there_before():
         f"CREATE TABLE uses AS SELECT range AS use_id, range % 300 AS part_id, {_MOMENT} AS used_at FROM range(900)"
     )
     assert found["parts"] in proposals.uncertain
+
+
+def test__time_of_its_own_that_is_unsure__keeps_the_parents_from_being_taken():
+    found, proposals, _ = _inherited(
+        _ORDERS
+        + f"CREATE TABLE order_parcels AS SELECT range AS parcel_id, range AS order_id, {_MOMENT} AS shipped_at FROM range(900)"
+    )
+    assert found["order_parcels"] in proposals.uncertain
+    assert "may be the time of the row itself" in found["order_parcels"].evidence
 
 
 def test__name_that_is_taken__is_not_taken_again():

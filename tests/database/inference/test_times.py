@@ -31,6 +31,8 @@ def _time(columns, rows=400):
         ("valid_to", Role.ENDING),
         ("expiry_date", Role.ENDING),
         ("end_date", Role.ENDING),
+        ("to_date", Role.ENDING),
+        ("order_closed_date", Role.LATER),
         ("Bestelldatum", Role.EVENT),
         ("geliefert_am", Role.LATER),
         ("foo", Role.UNKNOWN),
