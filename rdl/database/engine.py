@@ -63,7 +63,7 @@ def connect(memory_limit: str = "4GB", threads: int = 2, temp: Path | None = Non
     if temp is not None:
         config["temp_directory"] = str(temp)
     connection = duckdb.connect(":memory:", config=config)
-    connection.execute("SET TimeZone = 'UTC'").fetchall()
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false").fetchall()
     return connection
 
 

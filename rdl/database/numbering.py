@@ -259,16 +259,22 @@ class Numbering:
         needed = {c for link in links for c in link.reference.columns} | ({table.time} if table.time else set())
         columns = [c for c in relation.types if c in needed] or list(relation.types)[:1]
         files = f"[{', '.join(literal(str(file)) for file in relation.parquet)}]"
-        self._ask(
-            load_sql("staging/link.sql").format(
-                target=f"db.links.{quote(table.name)}",
-                files=files,
-                time=self._time(table),
-                columns=", ".join(quote(c) for c in columns),
-                references="".join(f", {link.alias}._row AS {link.name}" for link in links),
-                joins="\n".join(link.join for link in links),
+        target = f"db.links.{quote(table.name)}"
+        for order in ("", "ORDER BY o._row"):  # joins keep the order of the files as a rule, and a sort costs more than a look
+            self._ask(f"DROP TABLE IF EXISTS {target}")
+            self._ask(
+                load_sql("staging/link.sql").format(
+                    target=target,
+                    files=files,
+                    time=self._time(table),
+                    columns=", ".join(quote(c) for c in columns),
+                    references="".join(f", {link.alias}._row AS {link.name}" for link in links),
+                    joins="\n".join(link.join for link in links),
+                    order=order,
+                )
             )
-        )
+            if not self._disorder(target):
+                break
         native = "".join(f", p.{quote(c)}" for c in relation.types)
         self._ask(
             f"CREATE VIEW db.rows.{quote(table.name)} AS "
@@ -276,17 +282,19 @@ class Numbering:
         )
 
     def _assert_order(self, name: str, in_place: bool) -> None:
-        target = f"db.{'links' if in_place else 'rows'}.{quote(name)}"
-        bad = self._ask(
-            f"SELECT count(*) FROM (SELECT _time < lag(_time) OVER () AS late, _row <> rowid AS moved FROM {target}) "
-            "WHERE late OR moved"
-        )[0][0]
+        bad = self._disorder(f"db.{'links' if in_place else 'rows'}.{quote(name)}")
         if bad:
             raise SchemaError(
                 f"{bad} rows of {name!r} were written out of time order",
                 where="ingestion",
                 fix="report this as a defect of rdl",
             )
+
+    def _disorder(self, target: str) -> int:
+        """How many rows of a written table lie elsewhere than their number says, or before a row of an earlier time."""
+        moved = "SELECT _time < lag(_time) OVER () AS late, _row <> rowid AS moved"
+        found: int = self._ask(f"SELECT count(*) FROM ({moved} FROM {target}) WHERE late OR moved")[0][0]
+        return found
 
 
 def _changed(table: Declared, links: list[Link]) -> str:

@@ -1,5 +1,6 @@
 -- Number the rows of one Parquet table that is in the order of (time, key) as it lies, and resolve its references.
--- inputs:  {files}; {time}, {references}, {joins} as in number.sql; {columns}, those that time and references read
+-- inputs:  {files}; {time}, {references}, {joins} as in number.sql; {columns}, those that time and references read; {order}, a sort by
+--          o._row where the joins do not keep the order of the files
 -- output:  {target}: _row, _time, _ref_<column>, row for row beside the files
 -- bound:   none: it states the time that every later stage is bound by
 CREATE TABLE {target} AS
@@ -9,4 +10,4 @@ FROM (
   FROM (SELECT {columns} FROM read_parquet({files}))
 ) o
 {joins}
-ORDER BY o._row
+{order}

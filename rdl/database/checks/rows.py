@@ -198,13 +198,19 @@ def _select(relation: Relation, hits: Sequence[_Test]) -> str:
     return f"SELECT *{replaced} FROM {relation.sql}{where}"
 
 
+def _ascends(ask: Ask, select: str, key: str) -> bool:
+    """Whether every row's key is greater than that of the row before it, which a sorted source shows at a tenth of the cost."""
+    previous = f"SELECT {quote(key)} AS k, lag({quote(key)}) OVER () AS before FROM ({select})"
+    return not ask(f"SELECT 1 FROM ({previous}) WHERE k <= before LIMIT 1")
+
+
 def _duplicates(ask: Ask, relation: Relation, declared: Declared, select: str, rows: int) -> Finding | None:
     """Keys that several of the rows in `select` have; None where every row has its own.
 
     Raises:
         SchemaError: the policy refuses them.
     """
-    if not declared.key:
+    if not declared.key or (len(declared.key) == 1 and _ascends(ask, select, declared.key[0])):
         return None
     keys = ", ".join(f"{quote(c)} AS k{i}" for i, c in enumerate(declared.key))
     names = [f"k{i}" for i in range(len(declared.key))]

@@ -91,7 +91,7 @@ class _Landing:
         """Read every table; nothing is put in its place yet."""
         outcomes = {}
         database = self._project.database
-        connection = connect(database.memory_limit, database.threads, self._project.home / "tmp")
+        connection = connect(database.memory_limit, 1, self._project.home / "tmp")  # with more, rows lose their order
         try:
             for name, table in tables.items():
                 settings = _settings(self._project, name)

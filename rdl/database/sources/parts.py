@@ -149,7 +149,7 @@ class Writer:
                 columns=columns, relation=relation, condition=condition, target=literal(str(target)), groups=_GROUPS
             )
         )
-        drafts = [self._draft(path) for path in sorted(target.glob("*.parquet"))]
+        drafts = [self._draft(path) for path in sorted(target.glob("*.parquet"), key=_number)]
         return [draft for draft in drafts if draft.part.content[0]] or drafts[:1]
 
     def content(self, relation: str, condition: str) -> Content:
@@ -249,3 +249,9 @@ def digest(columns: Mapping[str, str], *rest: object) -> str:
     """Hex digest over names and types and whatever else decides."""
     told: Sequence[object] = [list(columns.items()), *rest]
     return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
+
+
+def _number(file: Path) -> tuple[int, str]:
+    """Where a file stands among those that one statement wrote: `data_10` after `data_2`."""
+    digits = file.stem.rpartition("_")[2]
+    return (int(digits) if digits.isdecimal() else 0, file.name)
