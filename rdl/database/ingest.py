@@ -103,7 +103,7 @@ def ingest(project: Project) -> Ingested:
             found = _find(folder, fingerprint, project.database.snapshot)
             if found is not None:
                 return found
-            if not forget_stale(project, pins, staging().relations):
+            if not forget_stale(project, staging().relations):
                 _build(project, staging(), declare(project, staging().relations, pins), fingerprint)
 
 
