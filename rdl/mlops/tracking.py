@@ -7,6 +7,7 @@ snapshot of the database as an input (its digest, not its rows), the evaluations
 import json
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
@@ -89,9 +90,9 @@ def log_run(
     experiment = store.experiment_id(client, task.name)
     with _run(client, experiment, task, lineage) as run_id, tempfile.TemporaryDirectory(prefix="rdl-run-") as scratch:
         _log_facts(client, run_id, model, settings, lineage)
-        _log_metrics(client, run_id, metrics)
+        _log_metrics(client, run_id, metrics | _findings(database))
         _log_snapshot(client, run_id, database, model)
-        _log_files(client, run_id, Path(scratch) / "files", model, evaluations, report)
+        _log_files(client, run_id, Path(scratch) / "files", database, model, evaluations, report)
         example = make_example(database, task, model)
         model_id = _log_model(client, run_id, experiment, Path(scratch), model, example, lineage)
     log.info("run %s: model %s logged", run_id, model_id)
@@ -125,6 +126,14 @@ def flatten_metrics(evaluations: "Sequence[Evaluation]") -> dict[str, float]:
         for metric, value in metrics.items()
         if isfinite(value)
     }
+
+
+def _findings(database: Database) -> dict[str, float]:
+    """`checks.CHECK` -> what it counted, over all tables."""
+    counts = Counter[str]()
+    for finding in database.findings:
+        counts[f"checks.{finding.check}"] += finding.count
+    return {name: float(count) for name, count in counts.items()}
 
 
 def _out_of_fold(model: "Model") -> dict[str, float]:
@@ -200,9 +209,18 @@ def _log_snapshot(client: "MlflowClient", run_id: str, database: Database, model
 
 
 def _log_files(
-    client: "MlflowClient", run_id: str, folder: Path, model: "Model", evaluations: "Sequence[Evaluation]", report: Path | None
+    client: "MlflowClient",
+    run_id: str,
+    folder: Path,
+    database: Database,
+    model: "Model",
+    evaluations: "Sequence[Evaluation]",
+    report: Path | None,
 ) -> None:
     folder.mkdir()
+    tables = {name: {"rows": table.rows, "read": database.notes.get(name, "")} for name, table in database.schema.tables.items()}
+    found = {"tables": tables, "found": [finding.to_json() for finding in database.findings]}
+    (folder / "database.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     facts = {"out_of_fold": model.choices.out_of_fold, "chosen": model.choices.members, "facts": dict(model.facts)}
     facts["importance"] = dict(list(model.importance().items())[:100])
     (folder / "model.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")

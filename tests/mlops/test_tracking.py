@@ -61,8 +61,10 @@ def test__log_run__evaluations_and_report__are_kept(copy, database, task, model,
     assert metrics["fresh.blend.roc_auc"] == 1.0
     assert metrics["fresh.features.roc_auc"] == 0.5
     assert "fresh.blend.log_loss" not in metrics
+    checks = {name: value for name, value in metrics.items() if name.startswith("checks.")}
+    assert sum(checks.values()) == sum(finding.count for finding in database.findings)
     names = {a.path for a in client.list_artifacts(run.run_id)}
-    assert {"fresh.json", "fresh.parquet", "fresh.svg", "model.json", "report"} <= names
+    assert {"database.json", "fresh.json", "fresh.parquet", "fresh.svg", "model.json", "report"} <= names
 
 
 def test__log_run__packaging_fails__leaves_a_failed_run_and_no_ready_model(copy, database, task, model, monkeypatch):
