@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -345,3 +346,31 @@ def test__order_is_asserted__after_writing(project_folder, monkeypatch):
     )
     with pytest.raises(SchemaError, match="out of time order"):
         opened(project_folder)
+
+
+def test__five_hundred_columns_long_texts_and_any_name__are_ingested_and_looked_over(project_folder):
+    names = ['a "b"; DROP TABLE x --', "select", "größe 日本", "semi;colon", "it's", *(f"c{i}" for i in range(500))]
+    text = "x" * 1_000_000
+    odd = "order; 'by'"
+    columns = {name: [1, 2, 3] for name in names}
+    for suffix, write in (("parquet", pq.write_table), ("arrow", feather.write_feather)):
+        folder = write_project(project_folder / suffix, f'[database]\nsource = "data"\n[tables."{odd}"]\nkey = "id"\n')
+        table = pa.table({"id": [3, 1, 2], **columns, "long": [text, None, "y"]})
+        write(table, folder / "data" / f"{odd}.{suffix}")
+        database = opened(folder)
+        assert [row["id"] for row in rows(database, odd, "id")] == [1, 2, 3]
+        assert rows(database, odd, "long")[2] == {"long": text}
+        assert len(database.schema[odd].columns) == 507
+        again = table.drop_columns(["select"]).append_column("added", pa.array(["p", "q", "p"]))
+        write(again, folder / "data" / f"{odd}.{suffix}")
+        changed = opened(folder)
+        assert found(changed, odd, Check.COLUMN_REMOVED).keys() == {"select"}
+        assert found(changed, odd, Check.COLUMN_ADDED).keys() == {"added"}
+
+
+def test__drift__is_refused_where_the_policy_says_so__and_the_last_good_database_stays(project_folder):
+    toml = SHOP_TOML + '[tables.orders.checks]\ncolumn_renamed = "refuse"\n'
+    good = opened(write_shop(project_folder, toml))
+    with pytest.raises(SchemaError, match="column of another name"):
+        opened(write_shop(project_folder, toml, orders=ORDERS.replace(",note", ",remark")))
+    assert opened(write_shop(project_folder, toml)).path == good.path

@@ -226,3 +226,17 @@ def test__rows__agree_with_the_oracle__whatever_the_order_they_come_in(tmp_path_
             (i, u["user"], u["born"]) for i, u in enumerate(users)
         ]
         assert [(r["id"], r["_ref_user"]) for r in rows["orders"]] == [(o["id"], place.get(o["user"])) for o in orders]
+
+
+@given(databases(), st.lists(st.tuples(st.integers(31, 60), st.integers(0, 9), st.integers(6, 9)), unique_by=lambda r: r[0]))
+@settings(max_examples=20, deadline=None)
+def test__appended_later_rows__leave_every_number_as_it_is(frames, more):
+    orders = frames["orders"].drop_nulls("at")
+    later = pl.DataFrame(
+        {"id": [i for i, _, _ in more], "user": [u for _, u, _ in more], "at": moments(*(t for *_, t in more))},
+        schema=orders.schema,
+    )
+    _, before, _ = numbered({**frames, "orders": orders}, SHOP)
+    _, after, _ = numbered({**frames, "orders": pl.concat([later, orders])}, SHOP)
+    assert after["orders"][: len(before["orders"])] == before["orders"]
+    assert after["users"] == before["users"]
