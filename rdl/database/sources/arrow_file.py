@@ -142,19 +142,29 @@ def _check_names(names: Sequence[str], where: str) -> None:
 
 
 def _check_types(schema: "pa.Schema", where: str) -> None:
-    """Refuse the first column whose type DuckDB does not know."""
+    """Refuse the first column whose type DuckDB does not know; they are looked at one by one only where it does not know them all."""
     import pyarrow as pa
 
+    if _unknown(schema) is None:
+        return
     for field in schema:
-        try:
-            connection = duckdb.connect(":memory:")
-            connection.register("one", pa.RecordBatchReader.from_batches(pa.schema([field]), []))
-            connection.sql("SELECT * FROM one").fetchall()
-        except (duckdb.Error, pa.ArrowException) as error:
+        error = _unknown(pa.schema([field]))
+        if error is not None:
             raise SchemaError(
                 f"column {field.name!r} is {field.type}, an Arrow type that DuckDB does not read: {error}",
                 where=where,
                 fix="write it as another type, for example float32, decimal128 or text",
             ) from error
-        finally:
-            connection.close()
+
+
+def _unknown(schema: "pa.Schema") -> Exception | None:
+    """What DuckDB says of a type that it does not read."""
+    import pyarrow as pa
+
+    try:
+        with duckdb.connect(":memory:") as connection:
+            connection.register("one", pa.RecordBatchReader.from_batches(schema, []))
+            connection.sql("SELECT * FROM one").fetchall()
+    except (duckdb.Error, pa.ArrowException) as error:
+        return error
+    return None
