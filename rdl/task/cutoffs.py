@@ -1,7 +1,8 @@
 """Which cutoffs there are: the lattice of a task, its three splits, and forward-chained folds.
 
-Training cutoffs run backward from `validate`, validation cutoffs forward from it, test cutoffs forward from `test`; every one of
-them leaves its label room to become mature before the next split begins, or before the data ends.
+Training cutoffs run backward from `validate`, validation cutoffs forward from it, test cutoffs forward from `test`, all within the
+task's `start` and `stop`; every one of them leaves its label room to become mature before the next split begins, or before the data
+ends. Where cutoffs are calendar starts or listed, `validate` and `test` are two of them.
 """
 
 from dataclasses import dataclass
@@ -30,19 +31,20 @@ def split_cutoffs(task: Task, split: Split, span: tuple[int, int]) -> Int:
     Raises:
         TaskError: the split is empty, or training has fewer than three cutoffs.
     """
+    _check_span(task, span)
     start, end = span
     if split is Split.TRAIN:
-        newest = task.validate - -(-(task.horizon + task.lag) // task.every) * task.every
-        cutoffs = np.arange(newest, start - 1, -task.every, dtype=np.int64)[::-1]
+        cutoffs = _within(task, task.validate, start, task.validate - task.horizon - task.lag)
         if len(cutoffs) < 3:
             raise TaskError(
-                f"only {len(cutoffs)} training cutoffs lie between {format_time(start)} and {format_time(task.validate)}",
+                f"only {len(cutoffs)} training cutoffs lie between {format_time(max(start, task.earliest))} and "
+                f"{format_time(task.validate)}",
                 where=str(task.path),
                 fix="set validate later, or every shorter: at least 3 are needed",
             )
         return cutoffs
     first, stop = (task.validate, task.test - task.lag) if split is Split.VALIDATION else (task.test, end)
-    cutoffs = np.arange(first, stop - task.horizon + 1, task.every, dtype=np.int64)[: task.evaluations]
+    cutoffs = _within(task, first, first, stop - task.horizon)[: task.evaluations]
     if not len(cutoffs):
         raise TaskError(
             f"no {split.value} label is mature: the first would be on {format_time(first + task.horizon)}, and the "
@@ -60,8 +62,7 @@ def mature_cutoffs(task: Task, as_of: int, span: tuple[int, int]) -> Int:
         TaskError: there are fewer than three.
     """
     newest = min(as_of - 1 - task.last_read(0), span[1])  # a window that begins after the data's end was never seen
-    newest -= (newest - task.validate) % task.every
-    cutoffs = np.arange(newest, span[0] - 1, -task.every, dtype=np.int64)[::-1]
+    cutoffs = _within(task, task.validate, span[0], newest)
     if len(cutoffs) < 3:
         raise TaskError(
             f"only {len(cutoffs)} training cutoffs are mature as of {format_time(as_of)}",
@@ -74,17 +75,40 @@ def mature_cutoffs(task: Task, as_of: int, span: tuple[int, int]) -> Int:
 def history_cutoffs(task: Task, cutoffs: Int, start: int) -> Int:
     """Where past labels are taken for seeds at `cutoffs`: one lattice, the last point just mature at each cutoff.
 
-    The lattice is `c - horizon - lag - k * every` (a microsecond earlier for closed windows), so `cutoffs` must lie on one lattice:
-    `phase` groups them.
+    That is the task's lattice moved through the cutoffs, and back by what a label reads: `c - horizon - lag` (a microsecond earlier
+    for closed windows) for every point c of it. `cutoffs` must lie on one lattice: `phase` groups them. The task's `start` and `stop`
+    bound what is asked, not what is known.
     """
     assert len(np.unique(phase(task, cutoffs))) <= 1
-    newest = int(cutoffs.max()) - 1 - task.last_read(0)
-    return np.arange(newest, start - 1, -task.every, dtype=np.int64)[::-1]
+    newest, reach = int(cutoffs.max()), task.last_read(0) + 1
+    return task.lattice.through(newest, start + reach, newest) - reach
 
 
 def phase(task: Task, cutoffs: Int) -> Int:
-    """[n] the remainder of each cutoff by `every`: equal on one lattice."""
-    return np.asarray(np.mod(cutoffs, task.every), dtype=np.int64)
+    """[n] how far each cutoff lies after an anchor of the task's lattice: equal on one lattice."""
+    return task.lattice.phase(cutoffs)
+
+
+def _within(task: Task, through: int, first: int, last: int) -> Int:
+    """The points of the lattice through a moment, within [first, last] and the task's own bounds."""
+    return task.lattice.through(through, max(first, task.earliest), min(last, task.latest))
+
+
+def _check_span(task: Task, span: tuple[int, int]) -> None:
+    """Refuse cutoffs that the data cannot answer.
+
+    Raises:
+        TaskError: the task starts after the data ends, or lists a cutoff before the data begins.
+    """
+    ends = f"the data run from {format_time(span[0])} to {format_time(span[1])}"
+    if span[0] <= span[1] < task.earliest:
+        raise TaskError(f"start = {format_time(task.earliest)} lies after the data: {ends}", where=str(task.path), fix="set start earlier")
+    if task.listed and task.listed[0] < span[0]:
+        raise TaskError(
+            f"the listed cutoff {format_time(task.listed[0])} lies before the data: {ends}",
+            where=str(task.path),
+            fix="list cutoffs that lie within the data",
+        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from rdl.task.lattice import Calendar, Lattice
+from rdl.timeline import format_duration
+
 
 class Kind(StrEnum):
     """The kind of question, which decides objectives, heads and metrics."""
@@ -12,6 +15,7 @@ class Kind(StrEnum):
     REGRESSION = "regression"
 
 
+_FAR = 2**62
 DEFAULT_METRIC = {Kind.BINARY: "roc_auc", Kind.REGRESSION: "mae"}
 
 
@@ -22,7 +26,7 @@ class Task:
     Attributes:
         entity_column: the column of the queries' results that holds the entity's key.
         horizon: microseconds that the label looks ahead.
-        every: microseconds between cutoffs.
+        every: microseconds between cutoffs: at most, where they are calendar starts or listed.
         validate: first validation cutoff.
         test: first test cutoff.
         label_sql: SELECT of (cutoff, entity, label) over the grid of cutoffs.
@@ -35,6 +39,10 @@ class Task:
         evaluations: how many validation and test cutoffs there are at most.
         lag: microseconds by which the slowest of the tables that the label reads arrives after its event times.
         path: the file, for messages.
+        calendar: the calendar periods at whose starts cutoffs lie, in place of `every`.
+        listed: the only cutoffs there are, ascending; empty where they follow `every` or the calendar.
+        start: no cutoff of any split lies before it.
+        stop: no cutoff of any split lies after it.
     """
 
     name: str
@@ -55,6 +63,37 @@ class Task:
     closed: bool = False
     evaluations: int | None = None
     lag: int = 0
+    calendar: Calendar | None = None
+    listed: tuple[int, ...] = ()
+    start: int | None = None
+    stop: int | None = None
+
+    def __post_init__(self) -> None:
+        # a task that was stored as JSON comes back with plain text and a list
+        object.__setattr__(self, "calendar", None if self.calendar is None else Calendar(self.calendar))
+        object.__setattr__(self, "listed", tuple(self.listed))
+
+    @property
+    def lattice(self) -> Lattice:
+        """Where cutoffs may lie."""
+        return Lattice(self.every, self.calendar, self.listed)
+
+    @property
+    def earliest(self) -> int:
+        """`start`, or a time before every cutoff."""
+        return -_FAR if self.start is None else self.start
+
+    @property
+    def latest(self) -> int:
+        """`stop`, or a time after every cutoff."""
+        return _FAR if self.stop is None else self.stop
+
+    @property
+    def spacing(self) -> str:
+        """The spacing of cutoffs, for a reader."""
+        if self.listed:
+            return f"{len(self.listed)} listed cutoffs"
+        return f"{self.calendar.value} starts" if self.calendar else format_duration(self.every)
 
     def last_read(self, cutoff: int) -> int:
         """When the last row that the label of `cutoff` reads has arrived; the label is usable where `last_read < as_of`."""

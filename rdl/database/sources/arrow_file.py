@@ -142,7 +142,7 @@ def _check_names(names: Sequence[str], where: str) -> None:
 
 
 def _check_types(schema: "pa.Schema", where: str) -> None:
-    """Refuse the first column whose type DuckDB does not know; they are looked at one by one only where it does not know them all."""
+    """Refuse the first column whose type DuckDB does not know; one by one only where it does not know them all."""
     import pyarrow as pa
 
     if _unknown(schema) is None:
