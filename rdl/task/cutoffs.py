@@ -102,7 +102,9 @@ def _check_span(task: Task, span: tuple[int, int]) -> None:
     """
     ends = f"the data run from {format_time(span[0])} to {format_time(span[1])}"
     if span[0] <= span[1] < task.earliest:
-        raise TaskError(f"start = {format_time(task.earliest)} lies after the data: {ends}", where=str(task.path), fix="set start earlier")
+        raise TaskError(
+            f"start = {format_time(task.earliest)} lies after the data: {ends}", where=str(task.path), fix="set start earlier"
+        )
     if task.listed and task.listed[0] < span[0]:
         raise TaskError(
             f"the listed cutoff {format_time(task.listed[0])} lies before the data: {ends}",

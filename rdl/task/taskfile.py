@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from rdl.database.statements import check_query, statements
 from rdl.errors import ProjectError, SqlError, TaskError, TimeError, nearest
 from rdl.project import validate as validate_settings
+from rdl.task.grid import read_grid
 from rdl.task.task import DEFAULT_METRIC, Kind, Task
-from rdl.timeline import parse_duration, parse_time
 
 METRICS = {
     Kind.BINARY: ("roc_auc", "average_precision", "log_loss"),
@@ -24,6 +24,8 @@ METRICS = {
 }
 _HEADER = re.compile(r"\A\s*/\*\s*rdl\b(.*?)\*/", re.DOTALL)
 _MARK = re.compile(r"^--[ \t]*(population|label)\b.*$", re.MULTILINE | re.IGNORECASE)
+
+Moment = date | datetime | str
 
 
 class _Header(BaseModel):
@@ -34,8 +36,11 @@ class _Header(BaseModel):
     entity: str
     horizon: str
     every: str | None = None
-    first_validation: date | datetime | str = Field(alias="validate")
-    test: date | datetime | str
+    start: Moment | None = None
+    stop: Moment | None = None
+    cutoffs: list[Moment] | None = None
+    first_validation: Moment = Field(alias="validate")
+    test: Moment
     metric: str | None = None
 
 
@@ -77,32 +82,26 @@ def read_task_file(path: Path, entity_key: dict[str, str]) -> Task:
             fix=f"use one of: {', '.join(METRICS[kind])}",
         )
     try:
-        horizon = parse_duration(header.horizon)
-        every = parse_duration(header.every) if header.every else horizon
-        first_validation, first_test = parse_time(header.first_validation), parse_time(header.test)
+        grid = read_grid(header.model_dump(), str(path))
     except TimeError as error:
         raise TaskError(error.what, where=str(path), fix=error.fix) from error
-    if horizon <= 0 or every <= 0:
-        raise TaskError("horizon and every must be longer than nothing", where=str(path), fix="write for example 30 days")
-    if first_test < first_validation + horizon:
-        raise TaskError(
-            "no validation label is mature before the first test cutoff",
-            where=str(path),
-            fix="set test at least one horizon after validate",
-        )
     return Task(
-        header.task,
-        kind,
-        header.entity,
-        entity_key[header.entity],
-        horizon,
-        every,
-        first_validation,
-        first_test,
-        metric,
-        label,
-        population,
-        path,
+        name=header.task,
+        kind=kind,
+        entity_table=header.entity,
+        entity_column=entity_key[header.entity],
+        metric=metric,
+        label_sql=label,
+        population_sql=population,
+        path=path,
+        horizon=grid.horizon,
+        every=grid.every,
+        validate=grid.validate,
+        test=grid.test,
+        calendar=grid.calendar,
+        listed=grid.listed,
+        start=grid.start,
+        stop=grid.stop,
     )
 
 
