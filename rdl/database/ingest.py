@@ -18,7 +18,7 @@ from rdl.database.checks.finding import Check, Finding
 from rdl.database.checks.history import recall, remember
 from rdl.database.checks.inspection import inspect
 from rdl.database.checks.timeless import timeless
-from rdl.database.declared import Declared, declare, described
+from rdl.database.declared import Declared, declare
 from rdl.database.engine import quote
 from rdl.database.numbering import Numbered, Numbering
 from rdl.database.pins import forget_stale, pinned
@@ -157,7 +157,7 @@ def _build(project: Project, staging: Staging, declared: Mapping[str, Declared],
 
 def _guessed(project: Project, declared: Mapping[str, Declared]) -> set[str]:
     """The tables of which nobody said whether they have a time."""
-    stated = {name for name, table in project.tables.items() if described(table) or Check.TIMELESS.value in table.checks}
+    stated = {n for n, table in project.tables.items() if "time" in table.model_fields_set or Check.TIMELESS.value in table.checks}
     return set() if Check.TIMELESS.value in project.checks else declared.keys() - stated
 
 

@@ -1,7 +1,6 @@
 """Tables without a time whose parents have one: their rows are visible before what they belong to has happened.
 
-Of a table that a person described this is said; a table of which nobody said that it has no time is refused, for a guess may not
-leak.
+Where a person said that the table has no time, this is reported; where nobody did, it is refused: silence may not leak.
 """
 
 from collections.abc import Mapping
@@ -17,10 +16,10 @@ def timeless(declared: Mapping[str, Declared], rows: Mapping[str, int], guessed:
     Args:
         declared: every table.
         rows: by table.
-        guessed: the tables of which nothing is described, and no policy for this check is stated.
+        guessed: the tables of which nobody said whether they have a time, and no policy for this check is stated.
 
     Raises:
-        SchemaError: such a table is guessed, or its policy refuses it.
+        SchemaError: nobody said that such a table has no time, or its policy refuses it.
     """
     found = []
     for name, table in declared.items():
@@ -34,8 +33,8 @@ def timeless(declared: Mapping[str, Declared], rows: Mapping[str, int], guessed:
                 f"{name} has no time, though its parent {parents[0]} has: "
                 f"{rows[name]:,} rows would be visible before they happened",
                 where=f"table {name}",
-                fix=f"take the time from {parents[0]} in a staging SELECT (rdl schema --write proposes one), "
-                f'or set [tables.{name}.checks] timeless = "keep"',
+                fix=f"name its time, take it from {parents[0]} in a staging SELECT (rdl schema --write proposes one), "
+                f"or write time = false in [tables.{name}]",
             )
         found.append(Finding(name, Check.TIMELESS, "", rows[name], 1.0, tuple(parents[:3]), policy, detail))
     return tuple(found)
