@@ -76,8 +76,8 @@ def history_cutoffs(task: Task, cutoffs: Int, start: int) -> Int:
     """Where past labels are taken for seeds at `cutoffs`: one lattice, the last point just mature at each cutoff.
 
     That is the task's lattice moved through the cutoffs, and back by what a label reads: `c - horizon - lag` (a microsecond earlier
-    for closed windows) for every point c of it. `cutoffs` must lie on one lattice: `phase` groups them. The task's `start` and `stop`
-    bound what is asked, not what is known.
+    for closed windows) for every point c of it. `cutoffs` must lie on one lattice: `phase` groups them. The task's `start` and
+    `stop` bound what is asked, not what is known.
     """
     assert len(np.unique(phase(task, cutoffs))) <= 1
     newest, reach = int(cutoffs.max()), task.last_read(0) + 1

@@ -38,6 +38,7 @@ class Task:
         closed: whether the label reads rows at `cutoff + horizon` itself, as RelBench's windows (c, c + h] do.
         evaluations: how many validation and test cutoffs there are at most.
         lag: microseconds by which the slowest of the tables that the label reads arrives after its event times.
+        hide: (table, column) pairs that no feature, graph or encoder of this task may read; its queries may.
         path: the file, for messages.
         calendar: the calendar periods at whose starts cutoffs lie, in place of `every`.
         listed: the only cutoffs there are, ascending; empty where they follow `every` or the calendar.
@@ -63,6 +64,7 @@ class Task:
     closed: bool = False
     evaluations: int | None = None
     lag: int = 0
+    hide: tuple[tuple[str, str], ...] = ()
     calendar: Calendar | None = None
     listed: tuple[int, ...] = ()
     start: int | None = None
