@@ -1,51 +1,99 @@
-"""Which tasks a project has."""
+"""Which tasks a project has. A task file that is wrong hides no other: it is kept with its error, which asking for it raises."""
 
 import re
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rdl.database import Database
-from rdl.errors import TaskError, nearest
+from rdl.errors import RdlError, TaskError, nearest
 from rdl.project import Project
-from rdl.task.relbench import read_manifest
+from rdl.task.relbench.folder import RelbenchFolder, find_folder
+from rdl.task.relbench.manifest import manifest_task, read_manifest
 from rdl.task.task import Task
 from rdl.task.taskfile import read_task_file
 
+_NAMED = re.compile(r"^\s*(?:task\s*=|name:)\s*[\"']?([^\"'\n]+?)[\"']?\s*(?:#.*)?$", re.MULTILINE)
 
-def list_tasks(database: Database) -> dict[str, Task]:
-    """Every task of the project by name.
+
+@dataclass(frozen=True)
+class Catalog:
+    """The tasks of a project.
+
+    Attributes:
+        tasks: those that can be asked, by name.
+        broken: why the others cannot, by the name in their file, or the file's own name.
+    """
+
+    tasks: Mapping[str, Task]
+    broken: Mapping[str, RdlError]
+
+
+def read_catalog(database: Database) -> Catalog:
+    """Every task file of the project, read.
 
     Raises:
-        TaskError: a task file is wrong, or two files name the same task.
+        ProjectError: the project's `relbench://` source cannot be had.
     """
-    project = database.project
+    folder = find_folder(database.project)
     tasks: dict[str, Task] = {}
-    for path in task_paths(project):
-        task = read_manifest(project, path) if path.suffix == ".yaml" else read_task_file(path, _entity_keys(database))
-        task = replace(task, lag=_lag(database, task))
-        if task.name in tasks:
-            raise TaskError(f"two tasks are called {task.name!r}", where=f"{tasks[task.name].path} and {path}", fix="rename one")
+    broken: dict[str, RdlError] = {}
+    for path in _sql_files(database.project) + (folder.manifests if folder else []):
+        try:
+            task = _read(database, folder, path)
+        except RdlError as error:
+            broken[_name(path)] = error
+            continue
+        twin = tasks.get(task.name)
+        if twin is not None:
+            what = f"two tasks are called {task.name!r}"
+            broken[task.name] = TaskError(what, where=f"{twin.path} and {path}", fix="rename one")
         tasks[task.name] = task
-    return tasks
+    return Catalog({name: task for name, task in tasks.items() if name not in broken}, broken)
+
+
+def list_tasks(database: Database) -> dict[str, Task]:
+    """Every task of the project that can be asked, by name; `read_catalog` tells of the others."""
+    return dict(read_catalog(database).tasks)
 
 
 def find_task(database: Database, name: str) -> Task:
     """The task called `name`.
 
     Raises:
-        TaskError: there is none.
+        TaskError: there is none, or its file is wrong.
     """
-    tasks = list_tasks(database)
-    if name not in tasks:
-        raise TaskError(f"no task {name!r} in this project", where=str(database.project.root), fix=nearest(name, tasks))
-    return tasks[name]
+    catalog = read_catalog(database)
+    if name in catalog.broken:
+        raise catalog.broken[name]
+    if name not in catalog.tasks:
+        known = (*catalog.tasks, *catalog.broken)
+        raise TaskError(f"no task {name!r} in this project", where=str(database.project.root), fix=nearest(name, known))
+    return catalog.tasks[name]
 
 
-def task_paths(project: Project) -> list[Path]:
-    """The files that hold tasks."""
-    if project.relbench:
-        return sorted(project.root.glob("tasks/*/manifest.yaml"))
-    return sorted(project.root.glob("sql/tasks/**/*.sql"))
+def _read(database: Database, folder: RelbenchFolder | None, path: Path) -> Task:
+    if path.suffix == ".yaml":
+        assert folder is not None
+        task = manifest_task(read_manifest(path), folder.splits)
+    else:
+        task = read_task_file(path, _entity_keys(database))
+    return replace(task, lag=_lag(database, task))
+
+
+def _sql_files(project: Project) -> list[Path]:
+    return [] if project.relbench else sorted(project.root.glob("sql/tasks/**/*.sql"))
+
+
+def _name(path: Path) -> str:
+    """What a file that cannot be read calls its task, as well as it can be seen."""
+    try:
+        match = _NAMED.search(path.read_text(encoding="utf-8-sig", errors="replace"))
+    except OSError:
+        match = None
+    if match:
+        return match.group(1)
+    return path.parent.name if path.suffix == ".yaml" else path.stem
 
 
 def _lag(database: Database, task: Task) -> int:

@@ -12,7 +12,6 @@ from rdl.task import (
     find_entities,
     find_task,
     labels_at,
-    list_tasks,
     mature_cutoffs,
     past_labels,
     population_at,
@@ -233,4 +232,4 @@ def test__two_tasks_of_one_name__are_refused(project_folder):
     database, _ = shop(project_folder)
     (project_folder / "sql" / "tasks" / "again.sql").write_text((project_folder / "sql" / "tasks" / "busy.sql").read_text())
     with pytest.raises(TaskError, match="two tasks are called 'busy'"):
-        list_tasks(database)
+        find_task(database, "busy")

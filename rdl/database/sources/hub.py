@@ -15,7 +15,7 @@ from rdl.database.sources.credentials import redact
 from rdl.errors import ProjectError
 from rdl.project import Project, TableSettings, open_project
 
-_SCHEME = "relbench://"
+SCHEME = "relbench://"
 _NAME = re.compile(r"(?P<spec>[A-Za-z0-9][\w.-]*(?:/[\w.-]+)*)(?:@(?P<revision>[\w./-]+))?")
 
 
@@ -27,11 +27,11 @@ def relbench_folder(name: str, project: Project) -> Path:
             is no whole RelBench v3 folder.
     """
     where = f"{project.settings_file}, [database] source"
-    name = name.removeprefix(_SCHEME)
+    name = name.removeprefix(SCHEME)
     try:
         import_module("relbench")
     except ImportError:
-        what = f"reading {_SCHEME}{name} needs the package relbench, which is not installed"
+        what = f"reading {SCHEME}{name} needs the package relbench, which is not installed"
         raise ProjectError(what, where=where, fix="pip install relbench") from None
     folder = _local(name, project) or _fetched(name, where)
     _check(folder, name, where)
@@ -43,7 +43,7 @@ def with_relbench(project: Project) -> Project:
 
     Any other project is returned as it is.
     """
-    if not project.database.source.startswith(_SCHEME):
+    if not project.database.source.startswith(SCHEME):
         return project
     folder = relbench_folder(project.database.source, project)
     told = {name: table.model_dump(exclude_unset=True) for name, table in open_project(folder, project.home).tables.items()}
@@ -62,13 +62,13 @@ def _fetched(name: str, where: str) -> Path:
     match = _NAME.fullmatch(name)
     if match is None:
         raise ProjectError(
-            f"not a name of a dataset: {name!r}", where=where, fix=f"write it as {_SCHEME}rel-f1 or {_SCHEME}org/repo"
+            f"not a name of a dataset: {name!r}", where=where, fix=f"write it as {SCHEME}rel-f1 or {SCHEME}org/repo"
         )
     try:
         return Path(hub.download_dataset_dir(match["spec"], revision=match["revision"]))
     except (OSError, ValueError, import_module("huggingface_hub.errors").HTTPError) as error:
         raise ProjectError(
-            f"cannot fetch {_SCHEME}{name}: {redact(str(error).strip() or type(error).__name__)}",
+            f"cannot fetch {SCHEME}{name}: {redact(str(error).strip() or type(error).__name__)}",
             where=where,
             fix="is the name right, and the network there? A copy of the folder works without: name its path as the source",
         ) from None
