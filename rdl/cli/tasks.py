@@ -1,22 +1,88 @@
 """The commands about tasks."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rdl.cli.chart import bar, wants_chart
 from rdl.cli.options import HomeDir, Json, ProjectDir, open_named
 from rdl.cli.output import progress, say
 
+if TYPE_CHECKING:
+    from rdl.task import Task
+    from rdl.task.profile import CutoffProfile, SplitProfile
+
+_LINES = 24  # cutoffs shown of a split, at most
+
 
 def tasks(project: ProjectDir = Path(), home: HomeDir = None, as_json: Json = False) -> None:
-    """List the tasks with the labels of each split."""
-    from rdl.task import Split, list_tasks, split_labels
+    """Show the tasks: the labels of each split, their base rate and drift by cutoff, and what was left out."""
+    from rdl.task import Split, list_tasks
+    from rdl.task.profile import profile_splits
+    from rdl.task.sample import OLDEST
     from rdl.timeline import format_duration
 
     with progress():
         database = open_named(project, home)
         found = list_tasks(database)
     for task in found.values():
-        splits = {split.value: split_labels(database, task, split) for split in Split}
-        facts = {name: {"rows": len(labels), "mean": float(labels.target.mean())} for name, labels in splits.items()}
-        head = f"{task.name}: {task.kind.value} on {task.entity_table}, {format_duration(task.horizon)} ahead, {task.metric}"
-        lines = [f"  {name:<6}{f['rows']:>10,} labels, mean {f['mean']:.4g}" for name, f in facts.items()]
-        say(as_json, {"task": task.name, "kind": task.kind.value, "splits": facts}, [head, *lines])
+        with progress():
+            splits = profile_splits(database, task)
+        facts = {
+            "task": task.name,
+            "kind": task.kind.value,
+            "entity": task.entity_table,
+            "horizon": format_duration(task.horizon),
+            "spacing": task.spacing,
+            "metric": task.metric,
+            "oldest_weight": OLDEST,
+            "splits": {split.value: profile.to_json() for split, profile in splits.items()},
+        }
+        lines = [_head(task)]
+        for split in Split:
+            lines += _split_lines(split.value, splits[split], wants_chart())
+        lines.append(f"  where training takes fewer labels, the oldest is drawn with weight {OLDEST:g}, the newest with 1")
+        say(as_json, facts, lines)
+
+
+def _head(task: "Task") -> str:
+    from rdl.timeline import format_duration
+
+    ahead = f"{format_duration(task.horizon)} ahead, every {task.spacing}" if not task.listed and not task.calendar else (
+        f"{format_duration(task.horizon)} ahead, at {task.spacing}"
+    )  # fmt: skip
+    return f"{task.name}: {task.kind.value} on {task.entity_table}, {ahead}, {task.metric}"
+
+
+def _split_lines(name: str, profile: "SplitProfile", charted: bool) -> list[str]:
+    if profile.refused is not None:
+        return [f"  {name:<6} none: {profile.refused}"]
+    mean = "" if profile.mean is None else f", mean {profile.mean:.4g}"
+    lines = [f"  {name:<6}{profile.rows:>10,} labels at {len(profile.cutoffs)} cutoffs{mean}{_dropped(profile)}"]
+    shown = profile.cutoffs[-_LINES:]
+    if len(shown) < len(profile.cutoffs):
+        lines.append(f"    … {len(profile.cutoffs) - len(shown)} earlier cutoffs: see --json")
+    most = max((abs(c.mean) for c in profile.cutoffs if c.mean is not None), default=0.0)
+    return lines + [_cutoff_line(c, most, charted) for c in shown]
+
+
+def _cutoff_line(at: "CutoffProfile", most: float, charted: bool) -> str:
+    if at.mean is None:
+        return f"    {at.cutoff:<19}{0:>10} labels"
+    chart = f" {bar(abs(at.mean) / most if most else 0.0)}" if charted else ""
+    spread = "" if {at.low, at.high} <= {0.0, 1.0} else f"  tenth {at.low:.4g}, median {at.median:.4g}, ninth tenth {at.high:.4g}"
+    drift = "" if at.drift is None else f"  drift {at.drift:.2f}"
+    return f"    {at.cutoff:<19}{at.rows:>10,}  mean {at.mean:<9.4g}{chart}{drift}{spread}"
+
+
+def _dropped(profile: "SplitProfile") -> str:
+    report = profile.dropped
+    if report is None:
+        return ""
+    counts = {
+        "outside the population": report.outside_population,
+        "null": report.null_label,
+        "of unknown entities": report.unknown_entity,
+        "asked about without a label": report.unlabelled,
+    }
+    said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    return f"; left out: {said}" if said else ""

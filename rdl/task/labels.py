@@ -24,12 +24,21 @@ _NONE = np.array([], dtype=np.int64)
 
 @dataclass(frozen=True)
 class LabelReport:
-    """What was left out on the way from the label query to the labels, and why."""
+    """What was left out on the way from the label query to the labels, and why.
+
+    Attributes:
+        rows: labels that are left.
+        unknown_entity: labels of keys that name no entity.
+        null_label: null labels.
+        outside_population: labels of entities that the population query does not ask about.
+        unlabelled: pairs that the population query asks about and the label query says nothing of.
+    """
 
     rows: int
     unknown_entity: int
     null_label: int
     outside_population: int
+    unlabelled: int = 0
 
 
 def split_labels(database: Database, task: Task, split: Split) -> Labels:
@@ -48,10 +57,11 @@ def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, Lab
         result = _query(sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,))
         found = _resolve(database, task, result, cutoffs, "label query")
         people = None if task.population_sql is None else _population(database, sandbox, task, task.population_sql, cutoffs)
-    inside = np.ones(len(found.entity), dtype=bool)
+    inside, unlabelled = np.ones(len(found.entity), dtype=bool), 0
     if people is not None:
         rows = database.schema[task.entity_table].rows
         inside = np.isin(_pair(found.cutoff, found.entity, cutoffs, rows), _pair(people.cutoff, people.entity, cutoffs, rows))
+        unlabelled = len(people) - int(inside.sum())
     target = _target(result, task)
     known = ~np.isnan(target)
     keep = inside & known & (found.entity >= 0)
@@ -60,7 +70,11 @@ def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, Lab
     if task.kind is Kind.BINARY:
         _check_binary(labels, task)
     report = LabelReport(
-        len(labels), int((found.entity < 0).sum()), int((~known).sum()), int((~inside & (found.entity >= 0)).sum())
+        len(labels),
+        int((found.entity < 0).sum()),
+        int((~known).sum()),
+        int((~inside & (found.entity >= 0)).sum()),
+        unlabelled,
     )
     return labels, report
 
