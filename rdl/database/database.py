@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ from rdl.database.engine import Caution, Engine, EngineDefectError, quote
 from rdl.database.ingest import Stamp, ingest
 from rdl.database.sandbox import Sandbox
 from rdl.database.schema import Schema
+from rdl.database.sources.content import text_hash
 from rdl.errors import ProjectError
 from rdl.project import Project
 from rdl.timeline import DAY, NEVER, parse_duration
@@ -43,6 +44,19 @@ class Database:
     notes: Mapping[str, str]
     stamps: tuple[Stamp, ...] = ()
     read_at: int = NEVER
+
+    def hiding(self, columns: tuple[tuple[str, str], ...]) -> "Database":
+        """The same rows with (table, column) pairs hidden from features, graph and encoders; users' SQL still reads them.
+
+        Its fingerprint is its own, so nothing that is kept of the one is taken for the other.
+
+        Raises:
+            SchemaError: a column is unknown, or is an event time.
+        """
+        if not columns:
+            return self
+        fingerprint = text_hash(self.fingerprint, "hiding", *(part for pair in sorted(columns) for part in pair))
+        return replace(self, schema=self.schema.hiding(columns), fingerprint=fingerprint)
 
     def engine(self, caution: Caution = Caution.NONE) -> Engine:
         """A private connection for rdl's own SQL.

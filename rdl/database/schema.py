@@ -3,8 +3,8 @@
 Frozen values only; they are stored as JSON beside the ingested rows and travel with every model.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -122,6 +122,20 @@ class Schema:
             if reference.table == table
         )
 
+    def hiding(self, columns: Iterable[tuple[str, str]]) -> "Schema":
+        """The same schema with (table, column) pairs hidden; a hidden reference leads nowhere.
+
+        Raises:
+            SchemaError: there is no such table or column, or it is the event time.
+        """
+        hidden: dict[str, list[str]] = {}
+        for name, column in columns:
+            table = self[name]
+            if table.column(column).name == table.time:
+                raise SchemaError(f"the event time {column!r} cannot be hidden", where=f"table {name}", fix="hide other columns")
+            hidden.setdefault(name, []).append(column)
+        return Schema({name: _hiding(table, hidden.get(name, [])) for name, table in self.tables.items()})
+
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
         return {name: asdict(table) for name, table in sorted(self.tables.items())}
@@ -130,6 +144,11 @@ class Schema:
     def from_json(data: Mapping[str, Any]) -> "Schema":
         """The schema that `to_json` wrote."""
         return Schema({name: _table_from_json(raw) for name, raw in data.items()})
+
+
+def _hiding(table: Table, columns: list[str]) -> Table:
+    references = tuple(r for r in table.references if not set(r.columns) & set(columns))
+    return replace(table, hide=tuple(dict.fromkeys((*table.hide, *columns))), references=references)
 
 
 def _table_from_json(raw: Mapping[str, Any]) -> Table:

@@ -92,5 +92,5 @@ class Source:
 
     @cached_property
     def graph(self) -> GraphStore:
-        """The temporal graph, built on first use."""
-        return build_graph(self.database, self.database.project.home / "graph")
+        """The temporal graph without what the task may not see, built on first use."""
+        return build_graph(self.database.hiding(self.task.hide), self.database.project.home / "graph")

@@ -107,6 +107,7 @@ def _task(raw: dict[str, Any], folder: Path) -> Task:
             **facts,
             "kind": Kind(facts["kind"]),
             "grid": tuple(facts["grid"]),
+            "hide": tuple((table, column) for table, column in facts.get("hide", ())),
             "path": Path(raw["file"]),
             "label_sql": (folder / "label.sql").read_text(encoding="utf-8"),
             "population_sql": population.read_text(encoding="utf-8") if population.is_file() else None,

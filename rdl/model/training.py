@@ -133,12 +133,13 @@ def prepare_training(
 
 
 def _plan(database: Database, task: Task, as_of: int, settings: FitSettings, magnitude: float) -> FeaturePlan:
+    schema = database.schema.hiding(task.hide)
     with database.engine() as engine:
-        survey = survey_database(engine, database.schema, task.entity_table, as_of, settings.plan_depth)
+        survey = survey_database(engine, schema, task.entity_table, as_of, settings.plan_depth)
     whole = PlanSettings(task.horizon, settings.plan_depth, label_magnitude=max(1.0, magnitude))
     reached = whole.multiples[-1] * task.horizon < as_of - database.span[0]
     asked = whole if reached else replace(whole, multiples=whole.multiples[:-1])  # the longest window would be all history
-    return plan_features(database.schema, task.entity_table, asked, survey)
+    return plan_features(schema, task.entity_table, asked, survey)
 
 
 def _stale_copies(seeds: Seeds, staleness: int, copies: int, seed: int) -> Sequence[Seeds]:
