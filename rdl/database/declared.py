@@ -43,9 +43,15 @@ def described(settings: TableSettings | None) -> bool:
 
 
 def declare(
-    project: Project, relations: Mapping[str, Relation], inferred: Mapping[str, Declared] | None = None
+    project: Project, relations: Mapping[str, Relation], inferred: Mapping[str, Declared] | None = None, *, partial: bool = False
 ) -> dict[str, Declared]:
     """The declaration of every relation.
+
+    Args:
+        project: whose settings count first.
+        relations: the tables there are.
+        inferred: what was inferred of the tables that nobody described.
+        partial: whether keys may still be unknown that references name: inference asks so, to find them.
 
     Raises:
         SchemaError: a declared table, column, key, time or reference does not exist or does not fit.
@@ -62,7 +68,7 @@ def declare(
     for table in found.values():
         _check_columns(project, table, relations[table.name])
         for reference in table.references:
-            _check_reference(project, table, reference, found, relations)
+            _check_reference(project, table, reference, found, relations, partial)
     return found
 
 
@@ -132,7 +138,12 @@ def _check_columns(project: Project, table: Declared, relation: Relation) -> Non
 
 
 def _check_reference(
-    project: Project, table: Declared, reference: Reference, found: Mapping[str, Declared], relations: Mapping[str, Relation]
+    project: Project,
+    table: Declared,
+    reference: Reference,
+    found: Mapping[str, Declared],
+    relations: Mapping[str, Relation],
+    partial: bool,
 ) -> None:
     where = f"{project.settings_file}, [tables.{table.name}] references"
     name = f"{table.name}.{reference.column}"
@@ -148,6 +159,8 @@ def _check_reference(
                 fix=nearest(column, relations[reference.table].types),
             )
     key = reference.key or found[reference.table].key
+    if not key and partial:
+        return
     if not key or (len(key) > 1 and len(reference.columns) == 1):
         raise SchemaError(
             f"{name} references {reference.table!r}, which declares no single-column key",

@@ -58,7 +58,7 @@ def look_over(project: Project) -> Overview:
         ProjectError, SchemaError, SqlError: the source, a declaration or a staging SELECT is wrong.
     """
     with open_staging(project) as staging:
-        stated = declare(project, staging.relations)
+        stated = declare(project, staging.relations, partial=True)
         log.info("database: looking at the columns of %d tables", len(stated))
         found = propose(staging.ask, staging.relations, stated)
         items = tuple(_worded(project, p) for p in found.items if not _ruled_out(project, p))

@@ -72,7 +72,7 @@ def _times(types: Mapping[str, str]) -> tuple[str, ...]:
 
 def _infer(project: Project, staging: Staging, wanted: set[str]) -> dict[str, Pin]:
     relations = staging.relations
-    accepted = propose(staging.ask, relations, declare(project, relations)).declared()
+    accepted = propose(staging.ask, relations, declare(project, relations, partial=True)).declared()
     found = {}
     for name in sorted(wanted & relations.keys()):
         pin = accepted.get(name, Declared(name))

@@ -65,6 +65,17 @@ def test__described_table__is_not_inferred(project_folder):
     assert set(pins) == {"customers"}
 
 
+def test__described_child_of_a_timed_table__is_refused_until_its_time_is_stated(project_folder):
+    write(project_folder, data__lines_csv=LINES)
+    lines = '[tables.lines]\nkey = "line_id"\nreferences = { order_id = "orders" }\n'
+    (project_folder / "rdl.toml").write_text(TOML + lines)
+    with pytest.raises(SchemaError, match="would be visible before they happened") as error:
+        opened(project_folder)
+    assert "time = false" in error.value.fix
+    (project_folder / "rdl.toml").write_text(TOML + lines + "time = false\n")
+    assert found(opened(project_folder), "lines", Check.TIMELESS) == {"": 200}
+
+
 def test__child_of_a_timed_table__without_a_time__is_refused__until_a_person_says_so(project_folder):
     write(project_folder, data__lines_csv=LINES)
     with pytest.raises(SchemaError, match="lines has no time, though its parent orders has") as error:

@@ -27,6 +27,7 @@ references = { friend = "users", favourite = "items" }
 types = { city = "categorical" }
 [tables.items]
 key = "item"
+time = false
 references = { owner = "users" }
 types = { colour = "categorical" }
 [tables.events]
