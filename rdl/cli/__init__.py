@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from rdl.cli import database, models, pipelines, schema, task, tasks
+from rdl.cli import database, models, pipelines, relbench, schema, task, tasks
 from rdl.errors import RdlError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ for command in (
     pipelines.run,
 ):
     app.command()(command)
+app.add_typer(relbench.app, name="export")
 app.add_typer(task.app, name="task")
 
 
