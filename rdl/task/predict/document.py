@@ -73,7 +73,7 @@ def notes(sentence: Sentence, question: Question, dates: Dates) -> list[str]:
     lines = [said for function, said in _NOTHING.items() if function in used]
     lacking = [function.value for function in LEFT_OUT if function in used]
     if lacking:
-        lines.append(f"{', '.join(lacking)} of nothing: no label, the row is left out")
+        lines.append(f"{', '.join(lacking)} of nothing has no value; a row without a label is left out")
     if used & {Function.FIRST, Function.LAST}:
         lines.append("FIRST and LAST skip nulls; rows of the same time are ordered by their key")
     if question.kind == "multilabel":

@@ -1,14 +1,17 @@
 """Sentences and what they say, as data: `sentences.toml` and `refused.toml`, on the database of `tiny.py`."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rdl.database import Database
 from rdl.database.sandbox import Sandbox
-from rdl.task.predict import SentenceError
+from rdl.task.predict import SentenceError, parse
 from tests.task.predict.tiny import answers, compiled, tiny
 
 HERE = Path(__file__).parent
@@ -73,3 +76,22 @@ def test__parentheses__are_read_or_refused_but_never_too_deep(depth, database, s
     else:
         with pytest.raises(SentenceError, match="within one another"):
             compiled(database, sentence)
+
+
+WORDS = [re.findall(r"\w+|'[^']*'|\S", case["says"]) for case in SENTENCES]
+VOCABULARY = sorted({word for words in WORDS for word in words} | {"'", '"', "1e5", "\u00b2", "\u0301"})
+
+
+@given(st.sampled_from(WORDS), st.lists(st.tuples(st.integers(0, 200), st.sampled_from(VOCABULARY), st.booleans()), max_size=3))
+def test__any_sentence__is_read_or_refused_at_one_of_its_characters(words, changes):
+    words = list(words)
+    for place, word, insert in changes:
+        at = place % len(words)
+        words[at : at + (not insert)] = [word]
+    text = " ".join(words)
+    at = 0
+    try:
+        parse(text)
+    except SentenceError as error:
+        at = error.at
+    assert 0 <= at <= len(text)
