@@ -1,9 +1,12 @@
 """The commands about tasks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from rdl.cli.chart import bar, wants_chart
+from rdl.cli.lint import print_lint
 from rdl.cli.options import HomeDir, Json, ProjectDir, open_named
 from rdl.cli.output import progress, say
 
@@ -14,7 +17,12 @@ if TYPE_CHECKING:
 _LINES = 24  # cutoffs shown of a split, at most
 
 
-def tasks(project: ProjectDir = Path(), home: HomeDir = None, as_json: Json = False) -> None:
+def tasks(
+    project: ProjectDir = Path(),
+    home: HomeDir = None,
+    as_json: Json = False,
+    lint: Annotated[bool, typer.Option("--lint", help="Say what is wrong with the queries: leaks, bounds, chance.")] = False,
+) -> None:
     """Show the tasks: the labels of each split, their base rate and drift by cutoff, and what was left out."""
     from rdl.task import Split, list_tasks
     from rdl.task.profile import profile_splits
@@ -24,6 +32,9 @@ def tasks(project: ProjectDir = Path(), home: HomeDir = None, as_json: Json = Fa
     with progress():
         database = open_named(project, home)
         found = list_tasks(database)
+    if lint:
+        print_lint(database, as_json)
+        return
     for task in found.values():
         with progress():
             splits = profile_splits(database, task)

@@ -20,6 +20,7 @@ from rdl.model.selection import select_features
 from rdl.model.settings import Choices, FitSettings
 from rdl.model.training import Training, prepare_training
 from rdl.task import Kind, Task
+from rdl.task.lint import refuse_leaks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,7 @@ def fit_model(
         choose_at: an earlier moment whose choices are used, to refit without choosing again; `as_of` by default.
 
     Raises:
-        TaskError: there are fewer than three mature cutoffs, no labels, or one class only.
+        TaskError: there are fewer than three mature cutoffs, no labels, one class only, or the lint finds an error in the queries.
     """
     moment = as_of if choose_at is None else choose_at
     key = fit_key(database, task, moment, settings, staleness)
@@ -55,6 +56,7 @@ def fit_model(
         return choices
 
     def make_model() -> Model:
+        refuse_leaks(database, task)
         choices = cached_choices(database, key, make_choices)
         if prepared and moment == as_of:
             return fit_members(prepared[0], choices)

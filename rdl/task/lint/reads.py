@@ -94,6 +94,10 @@ class Reads:
     def __iter__(self) -> Iterator[Read]:
         return iter(self._reads.values())
 
+    def is_timed(self, table: str) -> bool:
+        """Whether the database's table has a time."""
+        return self._tables[table.lower()].time is not None
+
     def within(self, scope: Scope) -> list[Read]:
         """The reads of a query's FROM, and of the derived tables there."""
         found = []

@@ -78,6 +78,8 @@ def _population(reads: Reads, place: Place) -> Iterator[Finding]:
     for read in reads:
         time = read.table.time
         bound = _upper(read)
+        if time is None:
+            yield from _unseen(read, reads, place)
         if time is None or (bound is None and _left_to_the_run(read)):
             continue
         name = read.table.name
@@ -96,6 +98,17 @@ def _population(reads: Reads, place: Place) -> Iterator[Finding]:
             what = f"rows of {name} arrive {lag} late, so the population reads some that are not there yet"
             fix = f"write {before.replace(' <', f' + INTERVAL {lag!r} <')}"
             yield place.finding(Rule.POPULATION_LAG, bound.line, what, fix, name)
+
+
+def _unseen(read: Read, reads: Reads, place: Place) -> Iterator[Finding]:
+    """A table without a time whose parent has one, read apart from that parent: its rows of the future are read too."""
+    name = read.table.name
+    parents = {reference.table for reference in read.table.references if reads.is_timed(reference.table)}
+    if parents and not any(other.table.name in parents for other in read.tied):
+        parent = min(parents)
+        what = f"the population reads every row of {name}, which has no time, those of later rows of {parent} too"
+        fix = f"join {parent} by its reference, with its time before the cutoff; or give {name} a time in rdl.toml"
+        yield place.finding(Rule.POPULATION_UNBOUNDED, read.line, what, fix, name)
 
 
 def _grid(reads: Reads) -> tuple[str, str]:

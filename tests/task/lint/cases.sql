@@ -207,6 +207,21 @@ SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at <
 WHERE u.customer_id IN (SELECT customer_id FROM orders)
 {label}
 
+-- case: population reads a table without a time, whose parent has one
+-- text: population_unbounded population 1
+-- population
+SELECT DISTINCT c.cutoff, l.order_id % 40 AS customer_id FROM cutoffs c CROSS JOIN lines l
+{label}
+
+-- case: clean, a table without a time behind its bounded parent
+-- text:
+-- run:
+-- population
+SELECT DISTINCT c.cutoff, o.customer_id FROM cutoffs c
+JOIN orders o ON o.ordered_at < c.cutoff JOIN lines l USING (order_id)
+WHERE l.quantity > 1
+{label}
+
 -- case: population has a start and no end
 -- text: population_unbounded population 2
 -- population
