@@ -153,7 +153,9 @@ class _Trial:
         sql = place.sql
         if conditions:
             parts = [self._changed(self._database.schema[name], condition) for name, condition in conditions.items()]
-            sql = f"WITH {', '.join(parts)} SELECT * FROM (\n{sql}\n)"
+            names = "|".join(re.escape(name) for name in conditions)
+            bare = re.sub(rf'\b(?:db\.)?main\.(?="?(?:{names})\b)', "", sql, flags=re.IGNORECASE)
+            sql = f"WITH {', '.join(parts)} SELECT * FROM (\n{bare}\n)"
         result = self._sandbox.select(sql, f"{self.task.path}, {place.name} query", {table: grid}, params)
         frame = pl.from_arrow(result)
         assert isinstance(frame, pl.DataFrame)

@@ -387,6 +387,15 @@ SELECT c.cutoff, u.customer_id,
   AS label
 FROM cutoffs c CROSS JOIN customers u
 
+-- case: a qualified name hides no leak
+-- text:
+-- run: label_changes label 2
+{pop}
+-- label
+SELECT c.cutoff, o.customer_id, count(*) AS label FROM cutoffs c
+JOIN main.orders o ON o.ordered_at >= c.cutoff AND date_trunc('month', o.ordered_at) < c.cutoff + $horizon
+GROUP BY ALL
+
 -- case: a bound in an OR is none
 -- text:
 -- run: label_changes label 2
