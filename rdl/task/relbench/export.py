@@ -8,6 +8,7 @@ refused. Tables are streamed, and the folder is written aside and moved into pla
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -108,19 +109,26 @@ def _write_tasks(database: Database, tasks: list[Task], dates: RelbenchSplits, f
         log.info("export: task %s", task.name)
         try:
             kinds[task.name] = FORECAST if (task.validate, task.test) == (dates.validate, dates.test) else EXTERNAL
-            write_task(database, task, kinds[task.name], dates, folder)
+            left_out = write_task(database, task, kinds[task.name], dates, folder)
+            if left_out:
+                notes.append(f"task {task.name}: {left_out} labels left out, of {task.entity_table} that come after the test date")
         except RdlError as error:
             shutil.rmtree(folder / "tasks" / task.name, ignore_errors=True)
             del kinds[task.name]
             notes.append(f"task {task.name}: left out, {error.what}")
     with tempfile.TemporaryDirectory(prefix="rdl-") as home:
         for task in tasks:
-            if kinds.get(task.name) == FORECAST and not holds(task.name, folder, Path(home)):
+            if kinds.get(task.name) == FORECAST and not holds(task.name, dates, folder, Path(home)):
                 kinds[task.name] = EXTERNAL
                 write_task(database, task, EXTERNAL, dates, folder)
-    for name, kind in kinds.items():
-        if kind == EXTERNAL:
-            notes.append(f"task {name}: its labels are stored, and RelBench has no query that makes them again")
+    hidden = {column for table in database.schema.tables.values() for column in table.hide}
+    for task in (t for t in tasks if t.name in kinds):
+        if kinds[task.name] == EXTERNAL:
+            notes.append(f"task {task.name}: its labels are stored, and RelBench has no query that makes them again")
+        elif read := sorted((hidden | {column for _, column in task.hide}) & set(re.findall(r"\w+", task.label_sql))):
+            notes.append(
+                f"task {task.name}: RelBench hides {', '.join(read)} from its query too: the stored labels are the ones to use"
+            )
     return kinds
 
 

@@ -16,6 +16,7 @@ from rdl.task.catalog import find_task
 from rdl.task.cutoffs import Split, split_cutoffs
 from rdl.task.labels import labels_at
 from rdl.task.relbench.manifest import FORECAST, GRID
+from rdl.task.relbench.tables import rows_upto
 from rdl.task.relbench.yaml_file import write_yaml
 from rdl.task.seeds import Labels
 from rdl.task.task import Kind, Task
@@ -28,8 +29,11 @@ _FILE_NAME = re.compile(r"[\w][\w. -]*")
 _HORIZON = re.compile(r"\$horizon\b", re.IGNORECASE)
 
 
-def write_task(database: Database, task: Task, kind: str, dates: RelbenchSplits, folder: Path) -> None:
+def write_task(database: Database, task: Task, kind: str, dates: RelbenchSplits, folder: Path) -> int:
     """Write the manifest and the three label tables of a task to `folder/tasks/NAME`.
+
+    Returns:
+        How many labels are left out because RelBench's database, which ends at the test date, lacks their entity.
 
     Raises:
         TaskError: the task's name is no folder's, its kind is none of RelBench's, or a split is empty.
@@ -40,30 +44,33 @@ def write_task(database: Database, task: Task, kind: str, dates: RelbenchSplits,
     if task.kind not in _TYPES:
         raise TaskError(f"kind {task.kind.value!r} is not exported", where=str(task.path), fix="export binary or regression")
     place = folder / "tasks" / task.name
-    tables, count = _label_tables(database, task)
+    tables, count, left_out = _label_tables(database, task, dates)
     place.mkdir(parents=True, exist_ok=True)
     for split, table in tables.items():
         pq.write_table(table, place / f"{split.value}.parquet")
     write_yaml(place / "manifest.yaml", _manifest(database, task, kind, dates, count))
+    return left_out
 
 
-def holds(name: str, folder: Path, home: Path) -> bool:
+def holds(name: str, dates: RelbenchSplits, folder: Path, home: Path) -> bool:
     """Whether rdl, which opens `folder` afresh, gets from the task's SQL the labels that are stored beside it."""
     try:
         database = open_database(open_project(folder, home))
-        tables, _ = _label_tables(database, find_task(database, name))
+        tables, _, _ = _label_tables(database, find_task(database, name), dates)
     except RdlError as error:
         log.info("export: %s: %s", name, error.what)
         return False
     return all(table.equals(pq.read_table(folder / "tasks" / name / f"{split.value}.parquet")) for split, table in tables.items())
 
 
-def _label_tables(database: Database, task: Task) -> tuple[dict[Split, pa.Table], int]:
-    """The label table of every split, asked for at once; and how many validation or test cutoffs there are at most."""
+def _label_tables(database: Database, task: Task, dates: RelbenchSplits) -> tuple[dict[Split, pa.Table], int, int]:
+    """The label table of every split, asked for at once; how many validation or test cutoffs there are at most; rows left out."""
     cutoffs = {split: split_cutoffs(task, split, database.span) for split in Split}
     labels, _ = labels_at(database, task, np.unique(np.concatenate(list(cutoffs.values()))))
-    tables = {split: _label_table(task, labels[np.isin(labels.seeds.cutoff, own)]) for split, own in cutoffs.items()}
-    return tables, max(len(own) for split, own in cutoffs.items() if split is not Split.TRAIN)
+    known = labels[labels.seeds.entity < rows_upto(database, task.entity_table, dates.test)]
+    tables = {split: _label_table(task, known[np.isin(known.seeds.cutoff, own)]) for split, own in cutoffs.items()}
+    most = max(len(own) for split, own in cutoffs.items() if split is not Split.TRAIN)
+    return tables, most, len(labels) - len(known)
 
 
 def _label_table(task: Task, labels: Labels) -> pa.Table:

@@ -139,10 +139,10 @@ def _autocompleted(database: Database, manifest: TaskManifest, split: Split, spl
 def _without_dangling(database: Database, table: pa.Table, manifest: TaskManifest, test: int) -> pa.Table:
     """The rows whose entities are in the database up to the test date."""
     if not manifest.recommends:
-        count = _count(database, str(manifest.entity_table), test)
+        count = rows_upto(database, str(manifest.entity_table), test)
         return table.filter(pc.invert(pc.fill_null(pc.greater_equal(table[manifest.entity_col], count), fill_value=False)))
-    source = _count(database, str(manifest.src_entity_table), test)
-    target = _count(database, str(manifest.dst_entity_table), test)
+    source = rows_upto(database, str(manifest.src_entity_table), test)
+    target = rows_upto(database, str(manifest.dst_entity_table), test)
     column = str(manifest.dst_entity_col)
     lists = [sorted(d for d in row if d is not None and d < target) for row in table[column].to_pylist()]
     place = table.column_names.index(column)
@@ -151,8 +151,8 @@ def _without_dangling(database: Database, table: pa.Table, manifest: TaskManifes
     return table.filter(pc.and_(known, pc.greater(pc.list_value_length(table[column]), 0)))
 
 
-def _count(database: Database, name: str, moment: int) -> int:
-    """Rows of a table up to and including `moment`."""
+def rows_upto(database: Database, name: str, moment: int) -> int:
+    """Rows of a table up to and including `moment`, microseconds UTC; all of a static one."""
     table = database.schema[name]
     law = "true" if table.time is None else f"_time - {table.lag} <= {moment}"
     with database.engine() as engine:

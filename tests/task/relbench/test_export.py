@@ -1,5 +1,6 @@
 """Exported folders, read by RelBench's own loader and by rdl."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -83,13 +84,15 @@ def header(name: str, kind: str = "binary", every: str = "") -> str:
     return HEADER.replace("NAME", name).replace("KIND", kind).replace("EVERY", every)
 
 
-def target_frame(task, split, regenerate=False):
+def target_frame(task, split):
     return task.get_table(split, mask_input_cols=False).df
 
 
 def same(found, stored) -> bool:
     """Whether two frames hold the same rows in the same order, whatever the width of their numbers."""
-    return all(np.array_equal(found[c].to_numpy().astype(stored[c].to_numpy().dtype), stored[c].to_numpy()) for c in stored)
+    return len(found) == len(stored) and all(
+        np.array_equal(found[c].to_numpy().astype(stored[c].to_numpy().dtype), stored[c].to_numpy()) for c in stored
+    )
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +176,31 @@ def test__query_that_gives_other_labels__is_external(project_folder, tmp_path, e
     assert out.tasks == {"spend": "external"}
     labels = split_labels(database, find_task(database, "spend"), Split.TRAIN)
     assert target_frame(relbench.load_dataset(out.folder).load_task("spend"), "train")["label"].tolist() == labels.target.tolist()
+
+
+def test__query_that_reads_what_is_hidden__is_noted(project_folder, tmp_path):
+    sql = BUSY.replace("count(o.order_id) > 0", "count(o.order_id) > 0 AND any_value(u.note) <> ''")
+    out = export_relbench(opened(shop(project_folder, busy=header("busy") + sql)), tmp_path / "out")
+    assert out.tasks == {"busy": "forecast"}
+    assert any("RelBench hides note from its query too" in note for note in out.notes)
+    assert len(target_frame(relbench.load_dataset(out.folder).load_task("busy"), "test"))
+
+
+def test__entities_after_the_test_date__are_left_out_of_what_is_stored_and_counted(project_folder, tmp_path):
+    """As RelBench does when it makes labels: its database ends at the test date. rdl reads the SQL, and loses none."""
+    folder = shop(project_folder, busy=header("busy") + BUSY.replace("u.created_at < c.cutoff", "true"))
+    with (folder / "data" / "customers.csv").open("a") as file:
+        file.write("z1,2025-02-21 00:00:00,n\nz2,2025-02-20 00:00:00,n\n")
+    database = opened(folder)
+    out = export_relbench(database, tmp_path / "out")
+    data = relbench.load_dataset(out.folder)
+    for split in Split:
+        stored = target_frame(data.load_task("busy"), split.value)
+        assert same(target_frame(data.load_task("busy", regenerate=True), split.value), stored)
+        assert stored["customer_id"].max() == 8
+    lengths = [len(split_labels(d, find_task(d, "busy"), Split.TEST)) for d in (database, opened(out.folder))]
+    assert lengths[0] == lengths[1] > len(stored)
+    assert any(re.fullmatch(r"task busy: \d+ labels left out, of customers that come after the test date", n) for n in out.notes)
 
 
 def test__broken_task__is_noted_and_left_out(project_folder, tmp_path):
