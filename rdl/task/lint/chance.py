@@ -73,8 +73,8 @@ def _unordered(node: exp.Expr) -> tuple[str, str] | None:
         query = node.parent
         ordered = query is not None and query.args.get("order")
         return None if ordered else ("DISTINCT ON without ORDER BY keeps any row", "add ORDER BY")
-    if isinstance(node, _TIES):
-        return f"{_said(node)} keeps any row where its second argument ties", "order by a key as well: first(x ORDER BY t, id)"
+    if isinstance(node, _TIES) and not isinstance(node.args.get("expression"), exp.Tuple | exp.Struct):
+        return f"{_said(node)} keeps any row where its second argument ties", "break ties by a key: (t, id)"
     if isinstance(node, _PICKS) and not _is_ordered(node):
         return f"{_said(node)} depends on the order of rows", f"write {_said(node)}(x ORDER BY …)"
     return None

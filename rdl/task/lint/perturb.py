@@ -217,4 +217,4 @@ def _named(row: dict[str, object], keys: list[str]) -> str:
 def _mention(place: Place, table: str) -> int:
     """The line of the query that names the table."""
     word = re.compile(rf"\b{re.escape(table.split(' and ', 1)[0])}\b", re.IGNORECASE)
-    return next((i for i, text in enumerate(place.sql.splitlines(), 1) if word.search(text)), 1)
+    return next((i for i, text in enumerate(place.sql.splitlines(), 1) if word.search(text.partition("--")[0])), 1)

@@ -178,6 +178,14 @@ FROM cutoffs c CROSS JOIN customers u
 SELECT c.cutoff, o.customer_id, first(o.amount ORDER BY o.ordered_at, o.order_id) AS label
 FROM cutoffs c JOIN orders o ON {window} GROUP BY ALL
 
+-- case: clean, ties broken by a key
+-- text:
+-- run:
+{pop}
+-- label
+SELECT c.cutoff, o.customer_id, arg_max(o.amount, (o.ordered_at, o.order_id)) AS label
+FROM cutoffs c JOIN orders o ON {window} GROUP BY ALL
+
 -- case: clean, a closed window of RelBench
 -- text:
 -- run:
