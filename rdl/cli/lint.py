@@ -25,13 +25,13 @@ def print_lint(database: "Database", as_json: bool) -> None:
     catalog = read_catalog(database)
     bad = bool(catalog.broken)
     for name, error in catalog.broken.items():
-        _say_broken(name, error, as_json)
+        say_broken(name, error, as_json)
     for task in catalog.tasks.values():
         try:
             found = _lint(database, task)
         except DataError as error:
             bad = True
-            _say_broken(task.name, error, as_json)
+            say_broken(task.name, error, as_json)
             continue
         bad |= any(finding.severity is Severity.ERROR for finding in found)
         facts = {"task": task.name, "file": str(task.path), "findings": [finding.to_json() for finding in found]}
@@ -60,6 +60,7 @@ def _lines(finding: "Finding") -> list[str]:
     ]
 
 
-def _say_broken(name: str, error: RdlError, as_json: bool) -> None:
+def say_broken(name: str, error: RdlError, as_json: bool) -> None:
+    """Say why a task cannot be asked."""
     facts = {"task": name, "error": type(error).__name__, "what": error.what, "where": error.where, "fix": error.fix}
     say(as_json, facts, [f"{name}: cannot be asked", *(f"  {line}" for line in str(error).splitlines())])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdl.cli.chart import bar, wants_chart
-from rdl.cli.lint import print_lint
+from rdl.cli.lint import print_lint, say_broken
 from rdl.cli.options import HomeDir, Json, ProjectDir, open_named
 from rdl.cli.output import progress, say
 
@@ -23,19 +23,21 @@ def tasks(
     as_json: Json = False,
     lint: Annotated[bool, typer.Option("--lint", help="Say what is wrong with the queries: leaks, bounds, chance.")] = False,
 ) -> None:
-    """Show the tasks: the labels of each split, their base rate and drift by cutoff, and what was left out."""
-    from rdl.task import Split, list_tasks
+    """Show the tasks: the labels of each split, their base rate and drift, what was left out, and what cannot be asked."""
+    from rdl.task import Split
+    from rdl.task.catalog import read_catalog
     from rdl.task.profile import profile_splits
     from rdl.task.sample import OLDEST
     from rdl.timeline import format_duration
 
     with progress():
         database = open_named(project, home)
-        found = list_tasks(database)
     if lint:
         print_lint(database, as_json)
         return
-    for task in found.values():
+    with progress():
+        catalog = read_catalog(database)
+    for task in catalog.tasks.values():
         with progress():
             splits = profile_splits(database, task)
         facts = {
@@ -53,6 +55,8 @@ def tasks(
             lines += _split_lines(split.value, splits[split], wants_chart())
         lines.append(f"  where training takes fewer labels, the oldest is drawn with weight {OLDEST:g}, the newest with 1")
         say(as_json, facts, lines)
+    for name, error in catalog.broken.items():
+        say_broken(name, error, as_json)
 
 
 def _head(task: "Task") -> str:

@@ -43,3 +43,12 @@ def test__relbench_source__has_the_tasks_of_its_folder(rel_f1_folder, tmp_path):
     own = header("own").replace("customers", "drivers") + "SELECT c.cutoff, d.driverId, true AS label FROM cutoffs c, drivers d"
     (tmp_path / "sql" / "tasks" / "own.sql").write_text(own)
     assert "own" in {**read_catalog(database).tasks, **read_catalog(database).broken}
+
+
+def test__tasks__shows_a_broken_one_with_its_error_beside_the_others(tmp_path, monkeypatch, capsys):
+    folder = shop(tmp_path / "p", busy=header("busy") + BUSY, torn=header("torn", "binry") + BUSY)
+    assert call(monkeypatch, "tasks", "--project", folder) == 0
+    said = capsys.readouterr().out
+    assert "busy: binary on customers" in said
+    assert "torn: cannot be asked" in said
+    assert "binry" in said
