@@ -1,7 +1,7 @@
 """When a value names a key: the one rule by which references, and the keys that a user asks for, find their rows."""
 
 _FRACTIONAL = ("FLOAT", "DOUBLE", "DECIMAL")
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
 
 
 def as_key(value: str, kind: str, key_kind: str) -> str:
@@ -20,5 +20,5 @@ def as_key(value: str, kind: str, key_kind: str) -> str:
         return text
     converted = f"try_cast({value} AS {key_kind})"
     if kind == "VARCHAR":
-        return f"CASE WHEN try_cast({value} AS DOUBLE) = {converted} THEN {converted} END" if key_kind in _WHOLE else converted
+        return f"CASE WHEN try_cast({value} AS DOUBLE) = {converted} THEN {converted} END" if key_kind in WHOLE else converted
     return f"CASE WHEN try_cast({converted} AS {kind}) = {value} THEN {converted} END"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rdl.database import Database, quote
-from rdl.database.keys import as_key
+from rdl.database import Database, load_sql, quote
+from rdl.database.keys import WHOLE, as_key
 from rdl.database.sandbox import Sandbox
-from rdl.errors import TaskError, nearest
+from rdl.errors import SqlError, TaskError, nearest
 from rdl.task.cutoffs import Split, history_cutoffs, split_cutoffs
 from rdl.task.seeds import Int, Labels, Seeds
 from rdl.task.task import Kind, Task
@@ -54,26 +54,24 @@ def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, Lab
         SqlError: a query fails.
     """
     with database.sandbox() as sandbox:
-        result = _query(sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,))
-        found = _resolve(database, task, result, cutoffs, "label query")
+        result, keys = _query(database, sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,))
+        found = _resolve(database, task, result, keys, cutoffs, "label query")
+        target = _target(result, task)[found.order]
         people = None if task.population_sql is None else _population(database, sandbox, task, task.population_sql, cutoffs)
-    inside, unlabelled = np.ones(len(found.entity), dtype=bool), 0
+    inside, unlabelled = np.ones(len(target), dtype=bool), 0
     if people is not None:
-        rows = database.schema[task.entity_table].rows
-        inside = np.isin(_pair(found.cutoff, found.entity, cutoffs, rows), _pair(people.cutoff, people.entity, cutoffs, rows))
-        unlabelled = len(people) - int(inside.sum())
-    target = _target(result, task)
-    known = ~np.isnan(target)
-    keep = inside & known & (found.entity >= 0)
-    order = np.lexsort((found.entity[keep], found.cutoff[keep]))
-    labels = Labels(Seeds.at(found.entity[keep][order], found.cutoff[keep][order]), target[keep][order])
+        inside = np.isin(found.pair, people.pair)
+        unlabelled = len(people.pair) - int(inside.sum())
+    known, named = ~np.isnan(target), found.seeds.entity >= 0
+    keep = inside & known & named
+    labels = Labels(found.seeds[keep], target[keep])
     if task.kind is Kind.BINARY:
         _check_binary(labels, task)
     report = LabelReport(
         len(labels),
-        int((found.entity < 0).sum()),
+        int((~named).sum()),
         int((~known).sum()),
-        int((~inside & (found.entity >= 0)).sum()),
+        int((~inside & named).sum()),
         unlabelled,
     )
     return labels, report
@@ -88,15 +86,14 @@ def population_at(database: Database, task: Task, cutoffs: Int) -> Seeds:
     if task.population_sql is None:
         return _derived_population(database, task, cutoffs)
     with database.sandbox() as sandbox:
-        return _population(database, sandbox, task, task.population_sql, cutoffs)
+        return _population(database, sandbox, task, task.population_sql, cutoffs).seeds
 
 
-def _population(database: Database, sandbox: Sandbox, task: Task, sql: str, cutoffs: Int) -> Seeds:
-    result = _query(sandbox, task, sql, cutoffs, "population query", ())
-    found = _resolve(database, task, result, cutoffs, "population query")
-    keep = found.entity >= 0
-    order = np.lexsort((found.entity[keep], found.cutoff[keep]))
-    return Seeds.at(found.entity[keep][order], found.cutoff[keep][order])
+def _population(database: Database, sandbox: Sandbox, task: Task, sql: str, cutoffs: Int) -> "_Pairs":
+    result, keys = _query(database, sandbox, task, sql, cutoffs, "population query", ())
+    found = _resolve(database, task, result, keys, cutoffs, "population query")
+    keep = found.seeds.entity >= 0
+    return _Pairs(found.order[keep], found.seeds[keep], found.pair[keep])
 
 
 def _derived_population(database: Database, task: Task, cutoffs: Int) -> Seeds:
@@ -131,24 +128,57 @@ def find_entities(database: Database, task: Task, keys: pa.Array) -> Int:
     return np.asarray(found["r"], dtype=np.int64)
 
 
-def _query(sandbox: Sandbox, task: Task, sql: str, cutoffs: Int, name: str, more: "Sequence[str]") -> pa.Table:
-    """Run a query over the grid of cutoffs and check its columns."""
+@dataclass(frozen=True)
+class _Pairs:
+    """The rows of a result by (cutoff, entity): where they stood, their seeds, and one integer a pair, ascending."""
+
+    order: Int
+    seeds: Seeds
+    pair: Int
+
+
+def _query(
+    database: Database, sandbox: Sandbox, task: Task, sql: str, cutoffs: Int, name: str, more: "Sequence[str]"
+) -> "tuple[pa.Table, Int | None]":
+    """Run a query over the grid of cutoffs and check its columns.
+
+    Where the keys can be compared as they are, dense entity rows come back beside the result in their place: they are a fraction of
+    the keys to hand over.
+    """
     table, column = task.grid
-    grid = pa.table({column: pa.array(cutoffs, pa.timestamp("us"))})
+    given = {table: pa.table({column: pa.array(cutoffs, pa.timestamp("us"))})}
+    params = {"horizon": timedelta(microseconds=task.horizon)}
     where = f"{task.path}, {name}"
-    result = sandbox.select(sql, where, {table: grid}, {"horizon": timedelta(microseconds=task.horizon)})
     wanted = (task.cutoff_column, task.entity_column, *more)
+    try:
+        described = sandbox.select(f"SELECT * FROM ({sql}\n) LIMIT 0", where, given, params)
+    except SqlError:
+        described = sandbox.select(sql, where, given, params)  # the message is to speak of the text as it was written
     for column in wanted:
-        if column not in result.column_names:
-            raise TaskError(f"the result lacks the column {column!r}", where=where, fix=nearest(column, result.column_names))
-    extra = [c for c in result.column_names if c not in wanted]
+        if column not in described.column_names:
+            raise TaskError(f"the result lacks the column {column!r}", where=where, fix=nearest(column, described.column_names))
+    extra = [c for c in described.column_names if c not in wanted]
     if extra:
         raise TaskError(f"the result has the extra column {extra[0]!r}", where=where, fix=f"select only {', '.join(wanted)}")
-    return result
+    key = database.schema[task.entity_table].key[0]
+    if not _alike(described.schema.field(task.entity_column).type, database.schema[task.entity_table].column(key).sql_type):
+        return sandbox.select(sql, where, given, params), None
+    columns = "".join(f", q.{quote(c)}" for c in (task.cutoff_column, *more))
+    resolved = load_sql("task/entities.sql").format(columns=columns, query=sql, table=quote(task.entity_table), key=quote(key),
+        given=quote(task.entity_column))  # fmt: skip
+    result = sandbox.select(resolved, where, given, params)
+    return result, result["_entity"].combine_chunks().to_numpy()
 
 
-def _resolve(database: Database, task: Task, result: pa.Table, cutoffs: Int, name: str) -> Seeds:
-    """Dense entity rows (-1 where unknown) and cutoffs of a result; refuses null or strange cutoffs and duplicate pairs."""
+def _alike(given: pa.DataType, kind: str) -> bool:
+    """Whether values of an Arrow type name keys of an SQL type exactly as they are."""
+    if kind.upper() == "VARCHAR":
+        return bool(pa.types.is_string(given) or pa.types.is_large_string(given))
+    return bool(pa.types.is_integer(given)) and kind.upper() in WHOLE
+
+
+def _resolve(database: Database, task: Task, result: pa.Table, entity: "Int | None", cutoffs: Int, name: str) -> _Pairs:
+    """The pairs of a result, entities being dense rows (-1 where unknown); refuses null or strange cutoffs and duplicate pairs."""
     where = f"{task.path}, {name}"
     moments = result[task.cutoff_column]
     if not (pa.types.is_timestamp(moments.type) or pa.types.is_date(moments.type)):
@@ -160,24 +190,30 @@ def _resolve(database: Database, task: Task, result: pa.Table, cutoffs: Int, nam
     if moments.null_count:
         raise TaskError(f"{moments.null_count} rows have a null cutoff", where=where, fix="join so that every row keeps its cutoff")
     cutoff = moments.cast(pa.timestamp("us"), safe=False).combine_chunks().cast(pa.int64()).to_numpy()
-    strange = np.flatnonzero(~np.isin(cutoff, cutoffs))
+    grid = np.sort(cutoffs)
+    place = np.searchsorted(grid, cutoff)
+    strange = np.flatnonzero(grid[np.minimum(place, len(grid) - 1)] != cutoff) if len(cutoff) else _NONE
     if len(strange):
         raise TaskError(
             f"{len(strange)} rows have a cutoff that was not asked for: {format_time(int(cutoff[strange[0]]))}",
             where=where,
             fix=f"select {'.'.join(task.grid)} as it is",
         )
-    entity = find_entities(database, task, result[task.entity_column].combine_chunks())
-    order = np.lexsort((entity, cutoff))
-    same = (np.diff(cutoff[order]) == 0) & (np.diff(entity[order]) == 0) & (entity[order][1:] >= 0)
-    if same.any():
-        i = int(order[int(np.flatnonzero(same)[0])])
+    if entity is None:
+        entity = find_entities(database, task, result[task.entity_column].combine_chunks())
+    pair = np.asarray(place * (database.schema[task.entity_table].rows + 1) + entity, dtype=np.int64)
+    order = np.argsort(pair)
+    found = _Pairs(order, Seeds.at(entity[order], cutoff[order]), pair[order])
+    same = np.flatnonzero((np.diff(found.pair) == 0) & (found.seeds.entity[1:] >= 0))
+    if len(same):
+        twice = found.seeds[same[:1]]
+        key = entity_keys(database, task, twice.entity)[0].as_py()
         raise TaskError(
-            f"({result[task.entity_column][i].as_py()!r}, {format_time(int(cutoff[i]))}) stands in several rows",
+            f"({key!r}, {format_time(int(twice.cutoff[0]))}) stands in several rows",
             where=where,
             fix="group by cutoff and entity",
         )
-    return Seeds.at(entity, cutoff)
+    return found
 
 
 def _target(result: pa.Table, task: Task) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
@@ -225,8 +261,3 @@ def check_classes(task: Task, labels: Labels) -> None:
             where=f"{task.path}, label query",
             fix="check the condition of the label",
         )
-
-
-def _pair(cutoff: Int, entity: Int, grid: Int, rows: int) -> Int:
-    """One integer per (cutoff, entity)."""
-    return np.asarray(np.searchsorted(np.sort(grid), cutoff) * (rows + 1) + entity, dtype=np.int64)
