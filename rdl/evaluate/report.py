@@ -49,7 +49,7 @@ def write_report(
         else [],
         tables=_tables(database),
         horizon=format_duration(task.horizon),
-        every=format_duration(task.every),
+        every=task.spacing,
         validate=format_time(task.validate),
         test=format_time(task.test),
         width=WIDTH,

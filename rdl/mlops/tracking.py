@@ -164,7 +164,7 @@ def _log_facts(
         "entity": task.entity_table,
         "metric": task.metric,
         "horizon": format_duration(task.horizon),
-        "every": format_duration(task.every),
+        "every": task.spacing,
         "validate": format_time(task.validate),
         "test": format_time(task.test),
         "as_of": format_time(model.as_of),

@@ -22,7 +22,7 @@ class FitSettings:
         budget_s: seconds of wall time that choosing and fitting may take; None for no limit.
         members: names of the members that enter the blend.
         folds: forward-chained blocks of time on which rounds, epochs and weights are chosen.
-        rows: training rows at most, copies included; more are sampled evenly.
+        rows: training rows at most, copies included; more are drawn, the newest cutoffs four times as readily as the oldest.
         copies: staleness-matched copies of every training seed, where the regime asks for staleness.
         plan_depth: how many references features walk.
         boost: of XGBoost; by default what suits the task's kind.
