@@ -61,9 +61,7 @@ def _fetched(name: str, where: str) -> Path:
     hub: Any = import_module("relbench.hf")
     match = _NAME.fullmatch(name)
     if match is None:
-        raise ProjectError(
-            f"not a name of a dataset: {name!r}", where=where, fix=f"write it as {SCHEME}rel-f1 or {SCHEME}org/repo"
-        )
+        raise ProjectError(f"not a name of a dataset: {name!r}", where=where, fix=f"write it as {SCHEME}rel-f1 or {SCHEME}org/repo")
     try:
         return Path(hub.download_dataset_dir(match["spec"], revision=match["revision"]))
     except (OSError, ValueError, import_module("huggingface_hub.errors").HTTPError) as error:
