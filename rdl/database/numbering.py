@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rdl.database.checks.finding import Check, Finding, Policy
+from rdl.database.checks.finding import Check, Finding, Policy, examples
 from rdl.database.checks.rows import clean
 from rdl.database.declared import Declared
 from rdl.database.engine import literal, load_sql, quote
@@ -70,6 +70,12 @@ class Link:
         """SQL that is true where the row names a parent that is not there."""
         known = " AND ".join(f"o.{quote(c)} IS NOT NULL" for c in self.reference.columns)
         return f"({known} AND {self.alias}._row IS NULL)"
+
+    @property
+    def value(self) -> str:
+        """SQL of what the reference holds."""
+        columns = [f"o.{quote(c)}" for c in self.reference.columns]
+        return columns[0] if len(columns) == 1 else f"concat_ws(', ', {', '.join(f'CAST({c} AS VARCHAR)' for c in columns)})"
 
     @property
     def nullable(self) -> tuple[str, ...]:
@@ -208,6 +214,7 @@ class Numbering:
         """
         wanted = [(link.reference.column, check) for link in links for check in link.changes]
         counts, total = dict.fromkeys(wanted, 0), 0
+        shown: dict[tuple[str, Check], tuple[str, ...]] = {}
         while True:
             tests = [sql for link in links for sql in link.changes.values()]
             joins = "\n".join(link.join for link in links)
@@ -217,16 +224,24 @@ class Numbering:
             if not any(found):
                 break
             counts = {place: counts[place] + n for place, n in zip(wanted, found, strict=True)}
+            shown = shown or self._examples(links, source)
             kept = f"stage.keys.{quote(f'{table.name} {len(self._maps)} {sum(counts.values())}')}"
             self._ask(f"CREATE TABLE {kept} AS SELECT {_changed(table, links)} FROM {source} WHERE {_stays(table, links)}")
             self._selects[table.name] = f"SELECT * FROM {kept}"
             self._maps = {(parent, key) for parent, key in self._maps if parent != table.name}
             links[:] = [self._link(i, table, link.reference) for i, link in enumerate(links)]
         return tuple(
-            Finding(table.name, check, column, count, count / total, (), table.policies[check])
+            Finding(table.name, check, column, count, count / total, shown[column, check], table.policies[check])
             for (column, check), count in counts.items()
             if count
         )
+
+    def _examples(self, links: list[Link], source: str) -> dict[tuple[str, Check], tuple[str, ...]]:
+        """The first few values of every reference that fails a test."""
+        wanted = [(link, check, sql) for link in links for check, sql in link.changes.items()]
+        few = ", ".join(f"CAST(min(DISTINCT {link.value}, 3) FILTER ({sql}) AS VARCHAR[])" for link, _, sql in wanted)
+        found = self._ask(f"SELECT {few} FROM {source}")[0]
+        return {(link.reference.column, check): examples(values) for (link, check, _), values in zip(wanted, found, strict=True)}
 
     def _lies_in_order(self, table: Declared, relation: Relation) -> bool:
         """Whether the table's Parquet files hold its rows in the order of (time, key), nothing else said."""

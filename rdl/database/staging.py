@@ -146,7 +146,7 @@ class _Stage:
         for name, text in self._texts.items():
             relations[name] = self._stage(name, text)
         self._ask("RESET search_path")
-        notes = {name: table.note for name, table in self._source.tables.items() if table.note}
+        notes = {name: note for name, table in self._source.tables.items() if (note := table.note or self._reloaded(name))}
         return Staging(self._ask, dict(sorted(relations.items())), notes, self._target)
 
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
@@ -154,6 +154,11 @@ class _Stage:
             return self._con.execute(sql).fetchall()
         except duckdb.Error as error:
             raise engine_error(error, sql) from error
+
+    def _reloaded(self, name: str) -> str:
+        """What is to be said of a table of a file that declares a watermark: only a stream can be asked for new rows."""
+        settings = self._project.tables.get(name)
+        return "read whole: it lies in a file, which is not asked for new rows" if settings and settings.watermark else ""
 
     def _check_twins(self) -> None:
         for name in self._texts:

@@ -374,3 +374,8 @@ def test__drift__is_refused_where_the_policy_says_so__and_the_last_good_database
     with pytest.raises(SchemaError, match="column of another name"):
         opened(write_shop(project_folder, toml, orders=ORDERS.replace(",note", ",remark")))
     assert opened(write_shop(project_folder, toml)).path == good.path
+
+
+def test__watermark_of_a_file__is_said_to_ask_for_nothing(project_folder):
+    database = opened(write_shop(project_folder, SHOP_TOML + 'watermark = "ordered_at"\n'))
+    assert "read whole" in database.notes["orders"]

@@ -136,7 +136,9 @@ def test__dangling_rows__are_dropped_where_the_policy_says_so__until_none_is_lef
     declared = {"chain": table("chain", "id", None, (Reference("above", "chain"),), dangling="drop")}
     found, rows, _ = numbered({"chain": chain}, declared)
     assert [(r["_row"], r["id"], r["_ref_above"]) for r in rows["chain"]] == [(0, 4, None), (1, 5, 0)]
-    assert [(f.check, f.count, f.policy) for f in found["chain"].findings] == [(Check.DANGLING, 3, Policy.DROP)]
+    assert [(f.check, f.count, f.policy, f.examples) for f in found["chain"].findings] == [
+        (Check.DANGLING, 3, Policy.DROP, ("99",))
+    ]
 
 
 def test__dangling_values__become_null_where_the_policy_says_so():
