@@ -35,6 +35,7 @@ def init(
     facts = {"project": str(folder), "source": made.source, "variables": list(made.variables), **counts}
     here = f" --project {folder}" if folder.resolve() != Path.cwd() else ""
     lines = [f"made {folder}: {len(schema.tables)} tables, {references} references", *_written(made.adopted)]
+    lines += _undecided(made.overview)
     lines += [f"  set {name} before rdl runs: it holds the password, which is written nowhere" for name in made.variables]
     lines += [
         "next",
@@ -70,9 +71,19 @@ def schema(
     if not as_json:
         _print_open(overview)
     if adopted is not None:
-        say(as_json, _adopted_facts(adopted), _written(adopted))
+        say(as_json, _adopted_facts(adopted), [*_written(adopted), *_undecided(overview)])
     if svg is not None:
         say(as_json, {"drawn": str(svg)}, [f"drew {svg}"])
+
+
+def _undecided(overview: "Overview") -> list[str]:
+    """The tables that rdl refuses to read until a person says whether they have a time."""
+    from rdl.database.inference import Aspect
+
+    waiting = [
+        p for p in overview.proposals.uncertain if p.aspect is Aspect.INHERITED_TIME and overview.schema[p.table].time is None
+    ]
+    return [f"  decide on the time of {p.table}, or write time = false: until then its rows are not read" for p in waiting]
 
 
 def _table_facts(overview: "Overview", table: "Table") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rdl.database.demo import write_demo
 from tests.cli.calls import call
 from tests.projects import CUSTOMERS, ORDERS, write_project, write_shop
 
@@ -95,3 +96,13 @@ def test__init__source_that_is_not_there__names_it(
     assert call(monkeypatch, "init", tmp_path / "shop", "--from", tmp_path / "nothing", "--json") == 3
     assert "nothing" in json.loads(capsys.readouterr().out)["what"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test__init__table_whose_time_is_uncertain__is_named_and_refused_until_it_is_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_demo(tmp_path / "demo", rows=2_000, seed=0).folder / "data"
+    text = said(monkeypatch, capsys, "init", tmp_path / "shop", "--from", data)
+    assert "decide on the time of order_lines, or write time = false" in text
+    assert call(monkeypatch, "check", "--project", tmp_path / "shop") == 3
+    assert "order_lines has no time, though its parent orders has" in capsys.readouterr().err
