@@ -20,7 +20,7 @@ from rdl.errors import DataError
 from rdl.evaluate import Evaluation, Regime, evaluate
 from rdl.model import FitSettings, Model, fit_model, load_model, save_model
 from rdl.project import open_project
-from rdl.task import Seeds, Task, find_entities, find_task, list_tasks, population_at
+from rdl.task import Seeds, Task, find_entities, find_task, list_tasks, population_at, prediction_table
 from rdl.timeline import parse_time
 
 
@@ -76,30 +76,22 @@ class TrainedModel:
         Raises:
             DataError: a key is unknown.
         """
-        from rdl.task import entity_keys
-
         task = self.model.task
         cutoff = parse_time(as_of) if as_of is not None else self.database.span[1] + 1
         if keys is None:
             seeds = population_at(self.database, task, np.array([cutoff]))
         else:
-            entity = find_entities(self.database, task, pa.array(keys))
+            entity = find_entities(self.database, task, pa.table({task.entity_columns[0]: pa.array(keys)}))
             if (entity < 0).any():
                 unknown = list(keys)[int(np.flatnonzero(entity < 0)[0])]
                 raise DataError(
-                    f"no {task.entity_column} {unknown!r}",
+                    f"no {task.entity_columns[0]} {unknown!r}",
                     where=f"table {task.entity_table}",
                     fix="ask for a key that the table holds",
                 )
             seeds = Seeds.at(entity, np.full(len(entity), cutoff, dtype=np.int64))
         found = self.model.predict(self.database, seeds)
-        return pa.table(
-            {
-                task.entity_column: entity_keys(self.database, task, seeds.entity),
-                "cutoff": pa.array(seeds.cutoff, pa.timestamp("us")),
-                "prediction": found.prediction,
-            }
-        )
+        return prediction_table(self.database, task, seeds, found.prediction)
 
     def save(self, folder: str | Path) -> None:
         """Write the model to `folder`, without pickle."""

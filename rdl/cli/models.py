@@ -143,10 +143,10 @@ def serve(
 
 
 def _settings(seed: int, budget: str | None, members: str | None) -> "FitSettings":
-    from rdl.model import MEMBERS, FitSettings, resolve_members
+    from rdl.model import FitSettings, resolve_members
     from rdl.timeline import SECOND, parse_duration
 
-    names = resolve_members([m.strip() for m in members.split(",")]) if members is not None else MEMBERS
+    names = resolve_members([m.strip() for m in members.split(",")]) if members is not None else ()
     seconds = parse_duration(budget) / SECOND if budget is not None else None
     return FitSettings(seed=seed, budget_s=seconds, members=names)
 

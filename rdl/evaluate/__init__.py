@@ -1,8 +1,8 @@
 """Backtests in named regimes, the field's metrics, and the report page."""
 
 from rdl.evaluate.evaluation import BLEND, AtCutoff, Evaluation, evaluate, read_evaluation
-from rdl.evaluate.metrics import LARGER_IS_BETTER, score
 from rdl.evaluate.regimes import Regime
 from rdl.evaluate.report import write_report
+from rdl.task.metrics import LARGER_IS_BETTER, score
 
 __all__ = ["BLEND", "LARGER_IS_BETTER", "AtCutoff", "Evaluation", "Regime", "evaluate", "read_evaluation", "score", "write_report"]

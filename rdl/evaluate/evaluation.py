@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from rdl.database import Database
 from rdl.errors import DataError
-from rdl.evaluate.metrics import LARGER_IS_BETTER, score
 from rdl.evaluate.regimes import Backtest, Regime, backtest
 from rdl.model import FitSettings
-from rdl.task import Task, entity_keys
+from rdl.task import Kind, Labels, Task, prediction_table, with_classes
+from rdl.task.metrics import LARGER_IS_BETTER, score
 from rdl.timeline import format_time
 
 BLEND = "blend"
@@ -25,7 +26,10 @@ BLEND = "blend"
 
 @dataclass(frozen=True)
 class AtCutoff:
-    """The blend at one test cutoff: rows, mean label, mean prediction, and the task's metric (NaN where undefined)."""
+    """The blend at one test cutoff: rows, mean label, mean prediction, and the task's metric (NaN where undefined).
+
+    Where there are classes, the means are those of the most frequent one; of a recommendation, they are lengths of lists.
+    """
 
     cutoff: str
     rows: int
@@ -126,9 +130,9 @@ def evaluate(
     """Backtest `task` in `regime` and score it; arguments as in `backtest`."""
     started = time.monotonic()
     regime = Regime(regime)
+    task = with_classes(database, task, task.test)
     found = backtest(database, task, regime, settings, refit_every)
     scale = float(found.model.facts["target_std"])
-    target = found.labels.target
     columns = {**found.members, BLEND: found.prediction}
     return Evaluation(
         task=task.name,
@@ -136,9 +140,9 @@ def evaluate(
         metric=task.metric,
         regime=regime,
         seed=settings.seed,
-        rows=len(target),
+        rows=len(found.labels),
         cutoffs=len(np.unique(found.labels.seeds.cutoff)),
-        metrics={name: score(task.kind, target, values, scale) for name, values in columns.items()},
+        metrics={name: score(task.kind, found.labels, values, scale) for name, values in columns.items()},
         weights=found.model.weights,
         chosen=found.model.choices.members,
         out_of_fold=found.model.choices.out_of_fold,
@@ -147,21 +151,26 @@ def evaluate(
         importance=dict(list(found.model.importance().items())[:100]),
         facts={k: v for k, v in found.model.facts.items() if k != "schema"},
         seconds=round(time.monotonic() - started, 2),
-        predictions=pa.table(
-            {
-                database.schema[task.entity_table].key[0]: entity_keys(database, task, found.labels.seeds.entity),
-                "cutoff": pa.array(found.labels.seeds.cutoff, pa.timestamp("us")),
-                "prediction": found.prediction,
-            }
-        ),
+        predictions=prediction_table(database, task, found.labels.seeds, found.prediction),
     )
+
+
+def _means(task: Task, labels: Labels, prediction: NDArray[Any]) -> tuple[float, float]:
+    """The mean label and the mean prediction; where there are classes, the share of the most frequent one."""
+    if task.kind is Kind.RECOMMENDATION:
+        return float(labels.target.mean()), float((prediction >= 0).sum(axis=1).mean())
+    if task.kind is Kind.MULTICLASS:
+        return float((labels.target == 0).mean()), float(prediction[:, 0].mean())
+    if task.kind is Kind.MULTILABEL:
+        return float(labels.target[:, 0].mean()), float(prediction[:, 0].mean())
+    return float(labels.target.mean()), float(prediction.mean())
 
 
 def _by_cutoff(found: Backtest, task: Task, scale: float) -> tuple[AtCutoff, ...]:
     rows = []
     for cutoff in np.unique(found.labels.seeds.cutoff):
         here = found.labels.seeds.cutoff == cutoff
-        target, prediction = found.labels.target[here], found.prediction[here]
-        value = score(task.kind, target, prediction, scale)[task.metric]
-        rows.append(AtCutoff(format_time(int(cutoff)), len(target), float(target.mean()), float(prediction.mean()), value))
+        labels, prediction = found.labels[here], found.prediction[here]
+        value = score(task.kind, labels, prediction, scale)[task.metric]
+        rows.append(AtCutoff(format_time(int(cutoff)), len(labels), *_means(task, labels, prediction), value))
     return tuple(rows)

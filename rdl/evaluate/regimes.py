@@ -11,18 +11,17 @@ import logging
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rdl.database import Database
 from rdl.model import FitSettings, Model, Source, fit_model
-from rdl.task import Labels, Split, Task, split_labels
+from rdl.task import Labels, Split, Task, split_labels, with_classes
 from rdl.timeline import format_time
 
 log = logging.getLogger(__name__)
-
-Float64 = NDArray[np.float64]
 
 
 class Regime(StrEnum):
@@ -39,15 +38,15 @@ class Backtest:
 
     Attributes:
         labels: n test labels; their seeds carry the regime's `as_of`.
-        prediction: [n] the blend's.
-        members: [n] each member's.
+        prediction: [n, …] the blend's.
+        members: [n, …] each member's.
         model: the first model fitted, before `test`.
         fits: when models were fitted, microseconds UTC.
     """
 
     labels: Labels
-    prediction: Float64
-    members: dict[str, Float64]
+    prediction: NDArray[Any]
+    members: dict[str, NDArray[Any]]
     model: Model
     fits: tuple[int, ...]
 
@@ -62,6 +61,7 @@ def backtest(database: Database, task: Task, regime: Regime, settings: FitSettin
         settings: how members are fitted.
         refit_every: the rolling regime fits anew at every so many test cutoffs; a quarter of them by default.
     """
+    task = with_classes(database, task, task.test)
     labels = split_labels(database, task, Split.TEST)
     cutoffs = np.unique(labels.seeds.cutoff)
     staleness = int(cutoffs[-1] - task.test) if regime is Regime.FROZEN else 0
@@ -77,6 +77,6 @@ def backtest(database: Database, task: Task, regime: Regime, settings: FitSettin
     batch = source.prepare(seeds)
     starts = [*(int(np.searchsorted(seeds.cutoff, b[0])) for b in blocks), len(seeds)]  # labels are in the order of their cutoffs
     found = [m.predict_prepared(source, batch.rows(*ends)) for m, ends in zip(models, pairwise(starts), strict=True)]
-    members = {name: np.concatenate([f.members[name] for f in found]) for name in settings.members}
+    members = {name: np.concatenate([f.members[name] for f in found]) for name in models[0].members}
     prediction = np.concatenate([f.prediction for f in found])
-    return Backtest(Labels(seeds, labels.target), prediction, members, models[0], tuple(fits))
+    return Backtest(labels.seen_by(seeds), prediction, members, models[0], tuple(fits))

@@ -10,9 +10,9 @@ from typing import Any
 
 from rdl.database import Check, Database
 from rdl.evaluate.evaluation import BLEND, Evaluation
-from rdl.evaluate.metrics import LARGER_IS_BETTER
 from rdl.features import FeaturePlan
 from rdl.task import Task
+from rdl.task.metrics import LARGER_IS_BETTER
 from rdl.timeline import format_duration, format_time
 
 WIDTH, HEIGHT, PAD = 720, 160, 28

@@ -62,7 +62,7 @@ def compute_features(plan: FeaturePlan, engine: Engine, seeds: Seeds, history: H
 
     `history` is the task's past labels; a seed uses those with `time < as_of`. Without it, features of past labels are null.
     """
-    _register_history(engine, history)
+    _register_history(engine, history, plan.settings.label_channels)
     try:
         columns = _Computation(plan, engine, seeds).run()
     finally:
@@ -86,16 +86,18 @@ def compute_features(plan: FeaturePlan, engine: Engine, seeds: Seeds, history: H
     )
 
 
-def _register_history(engine: Engine, history: History | None) -> None:
+def _register_history(engine: Engine, history: History | None, channels: int) -> None:
     """Past labels in a total order, so that nothing depends on the order in which they came."""
     if history is None:
         entity = time = np.empty(0, dtype=np.int64)
-        value = np.empty(0, dtype=np.float64)
+        value = np.empty((0, max(channels, 1)), dtype=np.float64)
     else:
-        order = np.lexsort((history.value, history.entity, history.time))
-        entity, time, value = history.entity[order], history.time[order], history.value[order]
-    row = np.arange(len(entity), dtype=np.int64)
-    engine.register(HISTORY, pa.table({"_row": row, "entity": entity, "time": time, "value": value}))
+        value = history.value.reshape(len(history.entity), -1)  # [m, channels]
+        order = np.lexsort((*value.T, history.entity, history.time))
+        entity, time, value = history.entity[order], history.time[order], value[order]
+    names = [f"value_{i}" for i in range(channels)] or ["value"]
+    numbers = {name: value[:, i] for i, name in enumerate(names)}
+    engine.register(HISTORY, pa.table({"_row": np.arange(len(entity), dtype=np.int64), "entity": entity, "time": time, **numbers}))
 
 
 @dataclass

@@ -47,6 +47,7 @@ class PlanSettings:
         recent: how many last rows sequences may look at.
         families: which families to propose; () for all.
         history: whether the caller passes past labels.
+        label_channels: how many numbers of 0 and 1 tell a past label, one a class; 0 where it is one number.
         label_magnitude: the largest magnitude to expect of a label; up to 1024 times larger ones count exactly.
     """
 
@@ -59,6 +60,7 @@ class PlanSettings:
     families: tuple[str, ...] = ()
     history: bool = True
     label_magnitude: float = 1024.0
+    label_channels: int = 0
 
     @property
     def windows(self) -> tuple[int, ...]:

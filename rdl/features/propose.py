@@ -37,7 +37,7 @@ def _blocks(schema: Schema, entity: str, settings: PlanSettings, survey: Survey)
     own = [_own(schema, chain, survey) for chain in descents(schema, entity, settings.depth) if chain.table != entity]
     yield from own
     if settings.history:
-        yield Block("history", Anchor.SELF, None, (_label(settings),), family="target")
+        yield Block("history", Anchor.SELF, None, _label(settings), family="target")
     yield from _records(schema, entity, own, settings, survey)
     for table in dict.fromkeys(block.facts.table for block in own if block.facts):
         if schema[table].time is not None:
@@ -45,8 +45,8 @@ def _blocks(schema: Schema, entity: str, settings: PlanSettings, survey: Survey)
             yield Block(f"all {table}", Anchor.WORLD, Chain(table), measures, family="world")
             yield Block(f"season {table}", Anchor.SEASON, Chain(table), family="season")
     if settings.history:
-        yield Block("all history", Anchor.WORLD, None, (_label(settings),), family="target")
-        yield Block("season history", Anchor.SEASON, None, (_label(settings),), family="target")
+        yield Block("all history", Anchor.WORLD, None, _label(settings), family="target")
+        yield Block("season history", Anchor.SEASON, None, _label(settings), family="target")
 
 
 def _own(schema: Schema, chain: Chain, survey: Survey) -> Block:
@@ -120,8 +120,10 @@ def _scale(magnitude: float) -> int:
     return SCALE_BITS - math.ceil(math.log2(magnitude)) if magnitude > 0 else SCALE_BITS
 
 
-def _label(settings: PlanSettings) -> Measure:
-    return Measure("value", scale=_scale(settings.label_magnitude))
+def _label(settings: PlanSettings) -> tuple[Measure, ...]:
+    """Past labels: one number, or one a class."""
+    names = [f"value_{i}" for i in range(settings.label_channels)] or ["value"]
+    return tuple(Measure(name, scale=_scale(settings.label_magnitude)) for name in names)
 
 
 def _categorical(column: Column) -> bool:

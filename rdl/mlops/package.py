@@ -75,8 +75,8 @@ def make_example(database: Database, task: Task, model: "Model") -> Example:
             f"no row of {task.entity_table} is visible as of {format_time(as_of)}", where=str(task.path), fix="train later"
         )
     found = model.predict(database, Seeds.at(entity, np.full(len(entity), as_of, dtype=np.int64))).prediction
-    keys = online_keys(entity_keys(database, task, entity)).to_pylist()
-    return Example(task.entity_column, tuple(keys), format_time(as_of), tuple(float(p) for p in found), database.fingerprint)
+    keys = online_keys(entity_keys(database, task, entity).column(0).combine_chunks()).to_pylist()
+    return Example(task.entity_columns[0], tuple(keys), format_time(as_of), tuple(float(p) for p in found), database.fingerprint)
 
 
 def online_keys(keys: pa.Array) -> pa.Array:

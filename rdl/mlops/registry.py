@@ -143,7 +143,7 @@ def promote(project: Project, task: Task, version: Version, *, tolerance: float 
 
 
 def _judge(task: Task, version: Version, holder: Version | None, tolerance: float) -> tuple[bool, str]:
-    from rdl.evaluate.metrics import LARGER_IS_BETTER
+    from rdl.task.metrics import LARGER_IS_BETTER
 
     if holder is None:
         return True, "the first version"

@@ -89,7 +89,7 @@ def answer(database: Database, task: Task, model: "Model", request: "pd.DataFram
         RequestError: a column is missing or unknown, a key is null or unknown, or the entity did not exist yet.
         TimeError: an as_of cannot be read, or the database cannot speak for it.
     """
-    key = task.entity_column
+    key = task.entity_columns[0]
     check_columns(list(request.columns), key)
     if not len(request):
         raise RequestError("the request has no rows", fix=f"send at least one {key}")
@@ -138,15 +138,15 @@ def _entities(database: Database, task: Task, keys: "Sequence[object]") -> "NDAr
         wanted = pa.array(keys, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise RequestError(
-            f"the keys in {task.entity_column!r} are of several types: {error}", fix="send one type of key"
+            f"the keys in {task.entity_columns[0]!r} are of several types: {error}", fix="send one type of key"
         ) from error
     if wanted.null_count:
-        raise RequestError(f"{wanted.null_count} rows have no {task.entity_column}", fix="name an entity in every row")
-    entity = find_entities(database, task, wanted)
+        raise RequestError(f"{wanted.null_count} rows have no {task.entity_columns[0]}", fix="name an entity in every row")
+    entity = find_entities(database, task, pa.table({task.entity_columns[0]: wanted}))
     if (entity < 0).any():
         odd = keys[int(np.flatnonzero(entity < 0)[0])]
         raise RequestError(
-            f"unknown {task.entity_column} {odd!r}", where=f"table {task.entity_table}", fix="send a key that it holds"
+            f"unknown {task.entity_columns[0]} {odd!r}", where=f"table {task.entity_table}", fix="send a key that it holds"
         )
     return entity
 
@@ -167,7 +167,7 @@ def _check_existence(
     if len(late):
         i = int(late[0])
         raise RequestError(
-            f"{task.entity_column} {keys[i]!r} is not known yet as of {format_time(int(cutoff[i]))}",
+            f"{task.entity_columns[0]} {keys[i]!r} is not known yet as of {format_time(int(cutoff[i]))}",
             where=f"table {task.entity_table}",
             fix="ask for a later as_of",
         )

@@ -142,9 +142,9 @@ def _write(
     database: Database, task: Task, model: "Model", people: Seeds, out: Path, about: Mapping[str, str], chunk: int
 ) -> "NDArray[np.float64]":
     """Predict chunk by chunk into a file beside `out`, and move it there; the predictions [n]."""
-    keys = entity_keys(database, task, people.entity)
+    keys = entity_keys(database, task, people.entity).column(0).combine_chunks()
     schema = pa.schema(
-        [(task.entity_column, keys.type), ("cutoff", pa.timestamp("us")), (PREDICTION, pa.float64())], metadata=dict(about)
+        [(task.entity_columns[0], keys.type), ("cutoff", pa.timestamp("us")), (PREDICTION, pa.float64())], metadata=dict(about)
     )
     parts = []
     with _aside(out) as path, pq.ParquetWriter(path, schema, compression="zstd") as writer:

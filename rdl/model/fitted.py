@@ -16,15 +16,13 @@ from rdl.model.member import FittedMember
 from rdl.model.settings import Choices
 from rdl.task import Seeds, Task
 
-Float64 = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Predictions:
-    """[n] blended predictions (probability or value), and those of every member."""
+    """[n, …] blended predictions (see `FittedMember.predict`), and those of every member."""
 
-    prediction: Float64
-    members: Mapping[str, Float64]
+    prediction: NDArray[Any]
+    members: Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -72,10 +70,10 @@ class Model:
 
     def predict_prepared(self, source: Source, batch: Batch) -> Predictions:
         """Predictions of inputs that were prepared with this model's plan."""
-        members = {name: np.empty(batch.size, dtype=np.float64) for name in self.fitted}
-        for index, inputs in batch.parts:
-            for name, member in self.fitted.items():
-                members[name][index] = member.predict(inputs, source)
+        if not batch.parts:
+            nothing = np.empty((0, *self.task.shape))
+            return Predictions(nothing, dict.fromkeys(self.fitted, nothing))
+        members = {name: batch.gather([m.predict(inputs, source) for _, inputs in batch.parts]) for name, m in self.fitted.items()}
         return Predictions(blend(members, self.weights, self.task.kind), members)
 
     def importance(self) -> dict[str, float]:

@@ -6,6 +6,7 @@ different lattices of cutoffs are computed apart, so a seed's inputs never depen
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from rdl.database import Database
 from rdl.features import FeatureMatrix, FeaturePlan, compute_features
 from rdl.graph import GraphStore, build_graph
 from rdl.task import History, Labels, Seeds, Task, past_labels, phase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Int = NDArray[np.int64]
 
@@ -39,19 +43,19 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Examples:
-    """Prepared seeds and what became of them."""
+    """Prepared seeds and what became of them: `labels` are in the order of the seeds."""
 
     inputs: Prepared
-    target: NDArray[np.float64]
+    labels: Labels
 
     @property
-    def labels(self) -> Labels:
-        """Seeds and targets alone."""
-        return Labels(self.inputs.seeds, self.target)
+    def target(self) -> NDArray[np.float64]:
+        """[n] or [n, classes]; see `Labels`."""
+        return self.labels.target
 
     def rows(self, index: Int) -> "Examples":
         """The examples at `index`."""
-        return Examples(self.inputs.rows(index), self.target[index])
+        return Examples(self.inputs.rows(index), self.labels[index])
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,14 @@ class Batch:
 
     size: int
     parts: tuple[tuple[Int, Prepared], ...]
+
+    def gather(self, found: "Sequence[NDArray[Any]]") -> NDArray[Any]:
+        """[size, …] what was found for each part, in the batch's order."""
+        order = np.concatenate([index for index, _ in self.parts])
+        gathered = np.concatenate(found)
+        whole = np.empty_like(gathered)
+        whole[order] = gathered
+        return whole
 
     def rows(self, first: int, last: int) -> "Batch":
         """The places first, …, last - 1."""
@@ -83,7 +95,7 @@ class Source:
 
     def examples(self, labels: Labels) -> Examples:
         """Labels of one lattice with their inputs."""
-        return Examples(self._prepare(labels.seeds), labels.target)
+        return Examples(self._prepare(labels.seeds), labels)
 
     def _prepare(self, seeds: Seeds) -> Prepared:
         history = past_labels(self.database, self.task, seeds.cutoff)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from rdl.boost import DEFAULTS, BoostSettings
@@ -17,7 +16,7 @@ from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.settings import FitSettings
 from rdl.task import Kind
 
-Float64 = NDArray[np.float64]
+Prediction = NDArray[Any]
 Choice = Mapping[str, Any]
 
 
@@ -67,8 +66,8 @@ class FittedMember(ABC):
     """A member that can predict."""
 
     @abstractmethod
-    def predict(self, inputs: Prepared, source: Source) -> Float64:
-        """[n] probability or value of prepared seeds."""
+    def predict(self, inputs: Prepared, source: Source) -> Prediction:
+        """Of prepared seeds: [n] probability or value, [n, classes] probabilities, or [n, top] ranked rows, -1 for none."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -83,11 +82,13 @@ class Member(ABC):
     """A member that is not fitted: it has no `predict`."""
 
     name: str
+    kinds: frozenset[Kind] = frozenset(Kind) - {Kind.RECOMMENDATION}
+    """Which kinds of question it answers."""
     baseline: bool = False
     """Whether it stands beside the others for comparison, and enters the blend only where it is alone."""
 
     @abstractmethod
-    def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
+    def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Prediction]]:
         """Decide on the folds.
 
         Returns:

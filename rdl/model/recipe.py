@@ -6,6 +6,7 @@ refit is the second half alone. Both halves are kept in the project's home and f
 """
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from rdl.boost import blend, fit_blend
 from rdl.database import Database
 from rdl.model.cache import cached_choices, cached_model, fit_key
 from rdl.model.fitted import Model
-from rdl.model.member import Float64
-from rdl.model.registry import member
+from rdl.model.member import Prediction
+from rdl.model.registry import member, members_for
 from rdl.model.selection import select_features
 from rdl.model.settings import Choices, FitSettings
 from rdl.model.training import Training, prepare_training
-from rdl.task import Kind, Task
+from rdl.task import Kind, Labels, Task, with_classes
 from rdl.task.lint import refuse_leaks
+from rdl.task.metrics import score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +48,8 @@ def fit_model(
         TaskError: there are fewer than three mature cutoffs, no labels, one class only, or the lint finds an error in the queries.
     """
     moment = as_of if choose_at is None else choose_at
+    settings = replace(settings, members=members_for(task.kind, settings.members))
+    task = with_classes(database, task, moment)
     key = fit_key(database, task, moment, settings, staleness)
     prepared: list[Training] = []
 
@@ -79,19 +83,19 @@ def choose(training: Training) -> tuple[Choices, Training]:
     training = training.only(plan)
     folds = training.folds()
     chosen: dict[str, Mapping[str, Any]] = {}
-    parts: dict[str, list[Float64]] = {}
+    parts: dict[str, list[Prediction]] = {}
     for name in settings.members:
         chosen[name], parts[name] = member(name).choose(folds, training.context(0.5))
     shared = min(len(p) for p in parts.values())
-    target = np.concatenate([f.valid.target for f in folds[-shared:]])
+    labels = Labels.concat([f.valid.labels for f in folds[-shared:]])
     predictions = {name: np.concatenate(p[-shared:]) for name, p in parts.items()}
     serious = [name for name in settings.members if not member(name).baseline] or list(settings.members)
-    fitted = fit_blend({name: predictions[name] for name in serious}, target, task.kind, task.metric)
+    fitted = fit_blend({name: predictions[name] for name in serious}, labels.target, task.kind, task.metric)
     weights = {name: fitted.get(name, 0.0) for name in settings.members}
     log.info("blend: %s", ", ".join(f"{name} {w:.2f}" for name, w in weights.items()))
     mixed = {**predictions, "blend": blend(predictions, weights, task.kind)}
-    losses = {name: _loss(task.kind, target, p) for name, p in mixed.items()}
-    return Choices(plan, weights, chosen, losses, len(target)), training
+    losses = {name: _loss(task.kind, labels, p) for name, p in mixed.items()}
+    return Choices(plan, weights, chosen, losses, len(labels)), training
 
 
 def fit_members(training: Training, choices: Choices) -> Model:
@@ -103,12 +107,12 @@ def fit_members(training: Training, choices: Choices) -> Model:
     return Model(training.source.task, training.as_of, fitted, choices, _facts(training))
 
 
-def _loss(kind: Kind, target: Float64, prediction: Float64) -> float:
-    """Log loss or mean absolute error, for the report."""
-    if kind is Kind.BINARY:
-        p = np.clip(prediction, 1e-12, 1 - 1e-12)
-        return float(-np.mean(target * np.log(p) + (1 - target) * np.log1p(-p)))
-    return float(np.mean(np.abs(prediction - target)))
+def _loss(kind: Kind, labels: Labels, prediction: Prediction) -> float:
+    """Log loss, mean absolute error, or what the mean average precision lacks of one: for the report, smaller is better."""
+    found = score(kind, labels, prediction, 1.0)
+    if kind is Kind.RECOMMENDATION:
+        return 1.0 - found["map"]
+    return found["mae" if kind is Kind.REGRESSION else "log_loss"]
 
 
 def _facts(training: Training) -> dict[str, Any]:
@@ -121,6 +125,7 @@ def _facts(training: Training) -> dict[str, Any]:
         "last_cutoff": int(labels.seeds.cutoff.max()),
         "target_mean": float(labels.target.mean()),
         "target_std": float(labels.target.std()),
+        "classes": len(training.source.task.classes),
         "staleness": training.staleness,
         "features": len(training.source.plan.features),
         "plan": training.source.plan.hash,

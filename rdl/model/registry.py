@@ -1,9 +1,13 @@
 """The members by name: one line each."""
 
-from rdl.errors import ModelFileError, nearest
+from collections.abc import Sequence
+
+from rdl.errors import ModelFileError, UsageError, nearest
 from rdl.model.boosted import OWN, Boosted
 from rdl.model.graphed import Graphed
 from rdl.model.member import Member
+from rdl.model.settings import MEMBERS
+from rdl.task import Kind
 
 _MEMBERS: dict[str, Member] = {
     member.name: member
@@ -24,3 +28,18 @@ def member(name: str) -> Member:
     if name not in _MEMBERS:
         raise ModelFileError(f"no member {name!r} in this version of rdl", fix=nearest(name, _MEMBERS))
     return _MEMBERS[name]
+
+
+def members_for(kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
+    """The members to fit: those named, or where none is named all that answer a question of this kind.
+
+    Raises:
+        UsageError: a member that is named does not answer it.
+    """
+    able = tuple(name for name in MEMBERS if kind in member(name).kinds)
+    for name in names:
+        if name not in able:
+            raise UsageError(
+                f"the member {name!r} does not answer {kind.value} tasks", where="--members", fix=f"choose from {', '.join(able)}"
+            )
+    return tuple(names) or able

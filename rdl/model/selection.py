@@ -6,14 +6,12 @@ then computed neither for training nor for scoring. The entity's own columns and
 
 import logging
 
-import numpy as np
-
 from rdl.boost import recency_weight, select_columns
 from rdl.features import Encoding, FeaturePlan
 from rdl.model.boosted import OWN, encoded_matrix
 from rdl.model.inputs import Examples
 from rdl.model.member import Context
-from rdl.task import Kind
+from rdl.task import learnable
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +24,7 @@ def select_features(plan: FeaturePlan, earliest: Examples, context: Context) -> 
         earliest: the training rows of the earliest fold.
         context: task and settings.
     """
-    if context.kind is Kind.BINARY and len(np.unique(earliest.target)) < 2:
+    if not learnable(context.kind, earliest.labels):
         return plan
     features = earliest.inputs.features
     matrix = encoded_matrix(features, Encoding.fit(features), ())

@@ -11,6 +11,7 @@ from rdl.gnn import GnnSettings
 
 GROUPS: Mapping[str, tuple[str, ...]] = {"boost": ("entity", "features"), "gnn": ("sage",)}
 MEMBERS = ("entity", "features", "sage")
+"""Every member, in the order in which they are fitted and shown."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class FitSettings:
     Attributes:
         seed: every random number follows from it.
         budget_s: seconds of wall time that choosing and fitting may take; None for no limit.
-        members: names of the members that enter the blend.
+        members: names of the members that enter the blend; () for all that answer the task's kind.
         folds: forward-chained blocks of time on which rounds, epochs and weights are chosen.
         rows: training rows at most, copies included; more are drawn, the newest cutoffs four times as readily as the oldest.
         copies: staleness-matched copies of every training seed, where the regime asks for staleness.
@@ -31,7 +32,7 @@ class FitSettings:
 
     seed: int = 0
     budget_s: float | None = None
-    members: tuple[str, ...] = MEMBERS
+    members: tuple[str, ...] = ()
     folds: int = 3
     rows: int = 40_000
     copies: int = 3

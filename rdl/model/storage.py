@@ -18,7 +18,7 @@ from rdl.model.registry import member
 from rdl.model.settings import Choices
 from rdl.task import Kind, Task
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 
 

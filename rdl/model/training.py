@@ -14,7 +14,20 @@ from rdl.features import FeaturePlan, PlanSettings, plan_features, survey_databa
 from rdl.model.inputs import Examples, Int, Source
 from rdl.model.member import Context, FoldExamples
 from rdl.model.settings import FitSettings
-from rdl.task import Fold, Kind, Labels, Seeds, Task, check_classes, forward_folds, labels_at, mature_cutoffs, sample_labels
+from rdl.task import (
+    Fold,
+    Labels,
+    Seeds,
+    Task,
+    check_classes,
+    forward_folds,
+    known,
+    label_channels,
+    labels_at,
+    learnable,
+    mature_cutoffs,
+    sample_labels,
+)
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +90,9 @@ class Training:
         return [FoldExamples(t, whole.rows(np.arange(ends[i], ends[i + 1]))) for i, t in enumerate(train)]
 
     def _blocks(self) -> list[Fold]:
-        """Row indices of the folds whose training rows hold both classes."""
+        """Row indices of the folds whose training rows can be told apart."""
         blocks = forward_folds(self.source.task, self.labels, self.settings.folds)
-        binary = self.source.task.kind is Kind.BINARY
-        found = [b for b in blocks if not binary or len(np.unique(self.labels.target[b.train])) == 2]
+        found = [b for b in blocks if learnable(self.source.task.kind, self.labels[b.train])]
         if not found:
             raise TaskError(
                 "no temporal fold can be made: too few cutoffs, or one class only in the early ones",
@@ -97,7 +109,7 @@ class Training:
     def _stale(self, later: Labels) -> Labels:
         """A fold's later rows as a database sees them that stopped when the fold began, or `staleness` before each cutoff."""
         snapshot = np.maximum(int(later.seeds.cutoff.min()), later.seeds.cutoff - self.staleness)
-        return Labels(later.seeds.stale(later.seeds.cutoff - snapshot), later.target)
+        return later.seen_by(later.seeds.stale(later.seeds.cutoff - snapshot))
 
     def only(self, plan: FeaturePlan) -> "Training":
         """The same with the features of another plan."""
@@ -111,7 +123,7 @@ class Training:
     def _prepared(self, labels: Labels) -> Examples:
         seeds = [labels.seeds, *_stale_copies(labels.seeds, self.staleness, self.copies, self.settings.seed)]
         log.info("features: %d for %d rows", len(self.source.plan.features), len(labels) * len(seeds))
-        return self.source.examples(Labels(Seeds.concat(seeds), np.tile(labels.target, len(seeds))))
+        return self.source.examples(Labels.concat([labels.seen_by(s) for s in seeds]))
 
 
 def prepare_training(
@@ -124,6 +136,7 @@ def prepare_training(
     """
     started = time.monotonic()
     labels, report = labels_at(database, task, mature_cutoffs(task, as_of, database.span))
+    labels = labels[known(task, labels.target)]
     labels = sample_labels(labels, settings.rows // (1 + settings.copies) if staleness else settings.rows, settings.seed)
     check_classes(task, labels)
     log.info("labels: %d of %d rows at %d cutoffs", len(labels), report.rows, len(np.unique(labels.seeds.cutoff)))
@@ -136,7 +149,9 @@ def _plan(database: Database, task: Task, as_of: int, settings: FitSettings, mag
     schema = database.schema.hiding(task.hide)
     with database.engine() as engine:
         survey = survey_database(engine, schema, task.entity_table, as_of, settings.plan_depth)
-    whole = PlanSettings(task.horizon, settings.plan_depth, label_magnitude=max(1.0, magnitude))
+    whole = PlanSettings(
+        task.horizon, settings.plan_depth, label_magnitude=max(1.0, magnitude), label_channels=label_channels(task)
+    )
     reached = whole.multiples[-1] * task.horizon < as_of - database.span[0]
     asked = whole if reached else replace(whole, multiples=whole.multiples[:-1])  # the longest window would be all history
     return plan_features(schema, task.entity_table, asked, survey)

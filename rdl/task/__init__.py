@@ -1,6 +1,8 @@
 """What to predict: task files, labels, populations, splits and folds."""
 
+from rdl.task.answers import answer_columns, prediction_table
 from rdl.task.catalog import find_task, list_tasks
+from rdl.task.classes import channels, known, label_channels
 from rdl.task.cutoffs import Fold, Split, forward_folds, mature, mature_cutoffs, phase, split_cutoffs
 from rdl.task.history import past_labels
 from rdl.task.labels import (
@@ -8,34 +10,47 @@ from rdl.task.labels import (
     entity_keys,
     find_entities,
     labels_at,
+    learnable,
     population_at,
     split_labels,
+    with_classes,
 )
 from rdl.task.sample import sample_labels
-from rdl.task.seeds import History, Labels, Seeds
-from rdl.task.task import Kind, Task
+from rdl.task.seeds import History, Labels, Lists, Seeds
+from rdl.task.task import DEFAULT_METRIC, METRICS, Class, Kind, Task
 
 __all__ = [
+    "DEFAULT_METRIC",
+    "METRICS",
+    "Class",
     "Fold",
     "History",
     "Kind",
     "Labels",
+    "Lists",
     "Seeds",
     "Split",
     "Task",
+    "answer_columns",
+    "channels",
     "check_classes",
     "entity_keys",
     "find_entities",
     "find_task",
     "forward_folds",
+    "known",
+    "label_channels",
     "labels_at",
+    "learnable",
     "list_tasks",
     "mature",
     "mature_cutoffs",
     "past_labels",
     "phase",
     "population_at",
+    "prediction_table",
     "sample_labels",
     "split_cutoffs",
     "split_labels",
+    "with_classes",
 ]

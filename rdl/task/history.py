@@ -7,14 +7,16 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rdl.database import Database
+from rdl.task.classes import channels
 from rdl.task.cutoffs import history_cutoffs
 from rdl.task.labels import labels_at
 from rdl.task.seeds import History, Int
-from rdl.task.task import Task
+from rdl.task.task import Kind, Task
 
 _COLUMNS = ("entity", "cutoff", "time", "value")
 
@@ -28,14 +30,14 @@ def past_labels(database: Database, task: Task, cutoffs: Int) -> History:
     grid = history_cutoffs(task, cutoffs, database.span[0])
     if not len(grid):
         none = np.array([], dtype=np.int64)
-        return History(none, none, none, np.array([], dtype=np.float64))
+        return History(none, none, none, channels(task, np.zeros((0, len(task.classes)) if task.kind is Kind.MULTILABEL else 0)))
     path = database.project.home / "history" / f"{_key(database, task, grid)}.npz"
     if path.is_file():
         with np.load(path, allow_pickle=False) as kept:
             return History(*(kept[name] for name in _COLUMNS))
     labels, _ = labels_at(database, task, grid)
     seeds = labels.seeds
-    history = History(seeds.entity, seeds.cutoff, seeds.cutoff + task.last_read(0), labels.target)
+    history = History(seeds.entity, seeds.cutoff, seeds.cutoff + task.last_read(0), channels(task, labels.target))
     _keep(path, history)
     return history
 
@@ -48,7 +50,15 @@ def _keep(path: Path, history: History) -> None:
 
 
 def _key(database: Database, task: Task, grid: Int) -> str:
-    asked = [database.fingerprint, task.label_sql, task.population_sql, task.entity_table, task.entity_column, task.last_read(0)]
+    asked: list[Any] = [
+        database.fingerprint,
+        task.label_sql,
+        task.population_sql,
+        task.entity_table,
+        task.entity_columns,
+        task.last_read(0),
+    ]
+    asked += [task.kind, task.classes]
     digest = hashlib.sha256(json.dumps(asked).encode())
     digest.update(grid.tobytes())
     return digest.hexdigest()[:24]

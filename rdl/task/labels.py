@@ -11,7 +11,8 @@ from rdl.database import Database, load_sql, quote
 from rdl.database.keys import WHOLE, as_key
 from rdl.database.sandbox import Sandbox
 from rdl.errors import SqlError, TaskError, nearest
-from rdl.task.cutoffs import Split, history_cutoffs, split_cutoffs
+from rdl.task.classes import settle_classes
+from rdl.task.cutoffs import Split, history_cutoffs, mature_cutoffs, split_cutoffs
 from rdl.task.seeds import Int, Labels, Seeds
 from rdl.task.task import Kind, Task
 from rdl.timeline import DAY, format_time
@@ -44,6 +45,20 @@ class LabelReport:
 def split_labels(database: Database, task: Task, split: Split) -> Labels:
     """The labels of one published split."""
     return labels_at(database, task, split_cutoffs(task, split, database.span))[0]
+
+
+def with_classes(database: Database, task: Task, as_of: int) -> Task:
+    """The task with the classes of the labels that are mature at `as_of`; any other task, and one that has them, as it is.
+
+    Raises:
+        TaskError: the labels name too few classes, or there are no mature ones.
+    """
+    if not task.kind.classed or task.classes:
+        return task
+    cutoffs = mature_cutoffs(task, as_of, database.span)
+    with database.sandbox() as sandbox:
+        result, _ = _query(database, sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,))
+    return settle_classes(task, result[task.label_column])
 
 
 def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, LabelReport]:
@@ -106,26 +121,50 @@ def _derived_population(database: Database, task: Task, cutoffs: Int) -> Seeds:
     return Seeds.at(np.concatenate([_NONE, *people]), np.repeat(moments, sizes))
 
 
-def entity_keys(database: Database, task: Task, entity: Int) -> pa.Array:
-    """The native keys [n] of dense entity rows [n]."""
-    with database.engine() as engine:
-        key = database.schema[task.entity_table].key[0]
-        keys = engine.arrow(f"SELECT {quote(key)} AS k FROM rows.{quote(task.entity_table)} ORDER BY _row")
-    return keys["k"].combine_chunks().take(pa.array(entity))
+def entity_keys(database: Database, task: Task, entity: Int) -> pa.Table:
+    """The native keys of dense entity rows [n]: a table [n] of the key's columns."""
+    return table_keys(database, task.entity_table, entity)
 
 
-def find_entities(database: Database, task: Task, keys: pa.Array) -> Int:
-    """The dense entity rows [n] of native keys [n]; -1 where a key is unknown."""
-    key = database.schema[task.entity_table].key[0]
-    kind = database.schema[task.entity_table].column(key).sql_type
+def table_keys(database: Database, table: str, rows: Int) -> pa.Table:
+    """The native keys of dense rows [n] of a table: a table [n] of the key's columns, or of `_row` where it has no key."""
+    columns = ", ".join(quote(c) for c in key_columns(database, table))
     with database.engine() as engine:
-        engine.register("wanted", pa.table({"i": pa.array(np.arange(len(keys))), "k": keys}))
-        given = engine.arrow("SELECT column_type AS t FROM (DESCRIBE wanted) WHERE column_name = 'k'")["t"][0].as_py()
+        keys = engine.arrow(f"SELECT {columns} FROM rows.{quote(table)} ORDER BY _row")
+    return keys.combine_chunks().take(pa.array(rows))
+
+
+def key_columns(database: Database, table: str) -> tuple[str, ...]:
+    """The columns that name a table's rows: its key, or the dense row id where it has none."""
+    return database.schema[table].key or ("_row",)
+
+
+def find_entities(database: Database, task: Task, keys: pa.Table) -> Int:
+    """The dense entity rows [n] of native keys, a table [n] of the key's columns in their order; -1 where a key is unknown."""
+    return find_rows(database, task.entity_table, keys)
+
+
+def find_rows(database: Database, table: str, keys: pa.Table) -> Int:
+    """The dense rows [n] of a table by native keys [n]; -1 where a key is unknown."""
+    columns = key_columns(database, table)
+    assert keys.num_columns == len(columns), f"{keys.num_columns} columns for a key of {len(columns)}"
+    wanted = keys.rename_columns([f"k{i}" for i in range(len(columns))]).append_column("i", pa.array(np.arange(len(keys))))
+    with database.engine() as engine:
+        engine.register("wanted", wanted)
+        described = engine.arrow("SELECT column_name AS n, column_type AS t FROM (DESCRIBE wanted)")
+        given = dict(zip(described["n"].to_pylist(), described["t"].to_pylist(), strict=True))
+        same = " AND ".join(
+            f"e.{quote(column)} = {as_key(f'w.k{i}', given[f'k{i}'], _key_type(database, table, column))}"
+            for i, column in enumerate(columns)
+        )
         found = engine.numpy(
-            f"SELECT coalesce(e._row, -1) AS r FROM wanted w LEFT JOIN rows.{quote(task.entity_table)} e "
-            f"ON e.{quote(key)} = {as_key('w.k', given, kind)} ORDER BY w.i"
+            f"SELECT coalesce(e._row, -1) AS r FROM wanted w LEFT JOIN rows.{quote(table)} e ON {same} ORDER BY w.i"
         )
     return np.asarray(found["r"], dtype=np.int64)
+
+
+def _key_type(database: Database, table: str, column: str) -> str:
+    return "BIGINT" if column == "_row" else database.schema[table].column(column).sql_type
 
 
 @dataclass(frozen=True)
@@ -149,7 +188,7 @@ def _query(
     given = {table: pa.table({column: pa.array(cutoffs, pa.timestamp("us"))})}
     params = {"horizon": timedelta(microseconds=task.horizon)}
     where = f"{task.path}, {name}"
-    wanted = (task.cutoff_column, task.entity_column, *more)
+    wanted = (task.cutoff_column, task.entity_columns[0], *more)
     try:
         described = sandbox.select(f"SELECT * FROM ({sql}\n) LIMIT 0", where, given, params)
     except SqlError:
@@ -161,11 +200,11 @@ def _query(
     if extra:
         raise TaskError(f"the result has the extra column {extra[0]!r}", where=where, fix=f"select only {', '.join(wanted)}")
     key = database.schema[task.entity_table].key[0]
-    if not _alike(described.schema.field(task.entity_column).type, database.schema[task.entity_table].column(key).sql_type):
+    if not _alike(described.schema.field(task.entity_columns[0]).type, database.schema[task.entity_table].column(key).sql_type):
         return sandbox.select(sql, where, given, params), None
     columns = "".join(f", q.{quote(c)}" for c in (task.cutoff_column, *more))
     resolved = load_sql("task/entities.sql").format(columns=columns, query=sql, table=quote(task.entity_table), key=quote(key),
-        given=quote(task.entity_column))  # fmt: skip
+        given=quote(task.entity_columns[0]))  # fmt: skip
     result = sandbox.select(resolved, where, given, params)
     return result, result["_entity"].combine_chunks().to_numpy()
 
@@ -200,16 +239,16 @@ def _resolve(database: Database, task: Task, result: pa.Table, entity: "Int | No
             fix=f"select {'.'.join(task.grid)} as it is",
         )
     if entity is None:
-        entity = find_entities(database, task, result[task.entity_column].combine_chunks())
+        entity = find_entities(database, task, result.select(list(task.entity_columns)))
     pair = np.asarray(place * (database.schema[task.entity_table].rows + 1) + entity, dtype=np.int64)
     order = np.argsort(pair)
     found = _Pairs(order, Seeds.at(entity[order], cutoff[order]), pair[order])
     same = np.flatnonzero((np.diff(found.pair) == 0) & (found.seeds.entity[1:] >= 0))
     if len(same):
         twice = found.seeds[same[:1]]
-        key = entity_keys(database, task, twice.entity)[0].as_py()
+        key = ", ".join(repr(v) for v in entity_keys(database, task, twice.entity).to_pylist()[0].values())
         raise TaskError(
-            f"({key!r}, {format_time(int(twice.cutoff[0]))}) stands in several rows",
+            f"({key}, {format_time(int(twice.cutoff[0]))}) stands in several rows",
             where=where,
             fix="group by cutoff and entity",
         )
@@ -242,11 +281,16 @@ def _check_binary(labels: Labels, task: Task) -> None:
         )
 
 
+def learnable(kind: Kind, labels: Labels) -> bool:
+    """Whether there is anything to tell apart: two classes, where the labels are one class each."""
+    return kind not in (Kind.BINARY, Kind.MULTICLASS) or len(np.unique(labels.target)) > 1
+
+
 def check_classes(task: Task, labels: Labels) -> None:
     """Refuse to fit what cannot be told apart.
 
     Raises:
-        TaskError: there is no label, or a binary task has one class only.
+        TaskError: there is no label, or a task of classes has one class only.
     """
     if not len(labels):
         raise TaskError(
@@ -254,10 +298,11 @@ def check_classes(task: Task, labels: Labels) -> None:
             where=str(task.path),
             fix="check the population and label queries with: rdl tasks",
         )
-    if task.kind is Kind.BINARY and len(np.unique(labels.target)) < 2:
+    if not learnable(task.kind, labels):
         dates = f"{format_time(int(labels.seeds.cutoff.min()))} to {format_time(int(labels.seeds.cutoff.max()))}"
+        one = f"{labels.target[0]:g}" if task.kind is Kind.BINARY else repr(task.classes[int(labels.target[0])])
         raise TaskError(
-            f"all {len(labels)} labels from {dates} are {labels.target[0]:g}: one class only",
+            f"all {len(labels)} labels from {dates} are {one}: one class only",
             where=f"{task.path}, label query",
             fix="check the condition of the label",
         )

@@ -13,10 +13,30 @@ class Kind(StrEnum):
 
     BINARY = "binary"
     REGRESSION = "regression"
+    MULTICLASS = "multiclass"
+    MULTILABEL = "multilabel"
+    RECOMMENDATION = "recommendation"
 
+    @property
+    def classed(self) -> bool:
+        """Whether the answer is among classes that the labels name: `Task.classes`."""
+        return self in (Kind.MULTICLASS, Kind.MULTILABEL)
+
+
+METRICS = {
+    Kind.BINARY: ("roc_auc", "average_precision", "log_loss"),
+    Kind.REGRESSION: ("mae", "rmse", "r2", "nmae"),
+    Kind.MULTICLASS: ("accuracy", "macro_f1", "micro_f1", "log_loss"),
+    Kind.MULTILABEL: ("average_precision", "roc_auc", "macro_f1", "micro_f1", "log_loss"),
+    Kind.RECOMMENDATION: ("map", "ndcg", "recall", "precision", "mrr"),
+}
+"""What a task of each kind may be judged by; the first is the default."""
 
 _FAR = 2**62
-DEFAULT_METRIC = {Kind.BINARY: "roc_auc", Kind.REGRESSION: "mae"}
+DEFAULT_METRIC = {kind: names[0] for kind, names in METRICS.items()}
+
+Class = str | int
+"""A class as the label query names it: text, or a whole number."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +44,7 @@ class Task:
     """One question, ready to be asked of the database at any cutoff.
 
     Attributes:
-        entity_column: the column of the queries' results that holds the entity's key.
+        entity_columns: the columns of the queries' results that hold the entity's key, in the key's order.
         horizon: microseconds that the label looks ahead.
         every: microseconds between cutoffs: at most, where they are calendar starts or listed.
         validate: first validation cutoff.
@@ -44,12 +64,18 @@ class Task:
         listed: the only cutoffs there are, ascending; empty where they follow `every` or the calendar.
         start: no cutoff of any split lies before it.
         stop: no cutoff of any split lies after it.
+        classes: what a multiclass or multilabel label may be, the most frequent first; empty until `with_classes` has looked.
+        target_table: the table whose rows a recommendation ranks.
+        top: how many rows a recommendation ranks.
+        autocomplete: whether the label is a hidden column of the entity's own row.
+        stored: whether the labels are not asked but lie beside `path`, as RelBench stores them.
+        static: whether there is no time to split by: one cutoff after all rows, and splits drawn at random.
     """
 
     name: str
     kind: Kind
     entity_table: str
-    entity_column: str
+    entity_columns: tuple[str, ...]
     horizon: int
     every: int
     validate: int
@@ -69,11 +95,18 @@ class Task:
     listed: tuple[int, ...] = ()
     start: int | None = None
     stop: int | None = None
+    classes: tuple[Class, ...] = ()
+    target_table: str | None = None
+    top: int = 10
+    autocomplete: bool = False
+    stored: bool = False
+    static: bool = False
 
     def __post_init__(self) -> None:
-        # a task that was stored as JSON comes back with plain text and a list
+        # a task that was stored as JSON comes back with plain text and lists
         object.__setattr__(self, "calendar", None if self.calendar is None else Calendar(self.calendar))
-        object.__setattr__(self, "listed", tuple(self.listed))
+        for name in ("listed", "entity_columns", "classes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property
     def lattice(self) -> Lattice:
@@ -96,6 +129,13 @@ class Task:
         if self.listed:
             return f"{len(self.listed)} listed cutoffs"
         return f"{self.calendar.value} starts" if self.calendar else format_duration(self.every)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one prediction: () for a number, (classes,) for probabilities, (top,) for a ranked list."""
+        if self.kind is Kind.RECOMMENDATION:
+            return (self.top,)
+        return (len(self.classes),) if self.kind.classed else ()
 
     def last_read(self, cutoff: int) -> int:
         """When the last row that the label of `cutoff` reads has arrived; the label is usable where `last_read < as_of`."""

@@ -16,12 +16,8 @@ from rdl.database.statements import check_query, statements
 from rdl.errors import ProjectError, SqlError, TaskError, TimeError, nearest
 from rdl.project import validate as validate_settings
 from rdl.task.grid import read_grid
-from rdl.task.task import DEFAULT_METRIC, Kind, Task
+from rdl.task.task import DEFAULT_METRIC, METRICS, Kind, Task
 
-METRICS = {
-    Kind.BINARY: ("roc_auc", "average_precision", "log_loss"),
-    Kind.REGRESSION: ("mae", "rmse", "r2", "nmae"),
-}
 _HEADER = re.compile(r"\A\s*/\*\s*rdl\b(.*?)\*/", re.DOTALL)
 _MARK = re.compile(r"^--[ \t]*(population|label)\b.*$", re.MULTILINE | re.IGNORECASE)
 
@@ -89,7 +85,7 @@ def read_task_file(path: Path, entity_key: dict[str, str]) -> Task:
         name=header.task,
         kind=kind,
         entity_table=header.entity,
-        entity_column=entity_key[header.entity],
+        entity_columns=(entity_key[header.entity],),
         metric=metric,
         label_sql=label,
         population_sql=population,

@@ -38,7 +38,7 @@ def test__answer__one_row__equals_the_same_row_among_many(ask, database, task, m
     assert alone[0] == together[17]
     import pyarrow as pa
 
-    entity = find_entities(database, task, pa.array(keys))
+    entity = find_entities(database, task, pa.table({"k": pa.array(keys)}))
     cutoff = np.full(30, parse_time("2025-11-20"))
     assert (model.predict(database, Seeds.at(entity, cutoff)).prediction == together).all()
 

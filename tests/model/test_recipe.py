@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -93,7 +94,7 @@ def test__predict__one_row_around_the_cutoff__is_seen_only_before_it(
     at = table["at"].cast("int64").to_pylist()
     at[-4:] = [arrival - hour] * 4
     other = write(tmp_path / "p", {**content, "events": table.set_column(3, "at", _timestamps(at))})
-    seeds = Seeds.at(find_entities(world, model.task, _keys(["u5"])), np.array([CUTOFF]))
+    seeds = Seeds.at(find_entities(world, model.task, pa.table({"k": _keys(["u5"])})), np.array([CUTOFF]))
     first, second = model.predict(world, seeds), model.predict(other, seeds)
     for name in ("features", "sage"):
         same = np.array_equal(first.members[name], second.members[name])

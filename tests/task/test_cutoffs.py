@@ -22,7 +22,7 @@ def task_of(horizon, every, validate, test, closed=False, lag=0, evaluations=Non
         "t",
         Kind.BINARY,
         "e",
-        "id",
+        ("id",),
         horizon,
         every,
         validate,

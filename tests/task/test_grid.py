@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdl.errors import TaskError
-from rdl.task import Split, Task, mature_cutoffs, phase, split_cutoffs
+from rdl.task import Kind, Split, Task, mature_cutoffs, phase, split_cutoffs
 from rdl.task.cutoffs import history_cutoffs
 from rdl.task.lattice import Calendar, Lattice
 from rdl.task.taskfile import read_task_file
@@ -81,7 +81,7 @@ def test__through__a_moment_runs_through_it_on_one_phase_as_far_as_the_spacing_a
 def test__history__has_a_label_that_is_just_mature_at_any_moment(lattice, moment, closed, lag):
     listed = lattice.listed
     task = Task(
-        "t", "binary", "e", "id", 30 * DAY, lattice.every, moment, moment, "roc_auc", "", None, Path("t"),
+        "t", Kind.BINARY, "e", ("id",), 30 * DAY, lattice.every, moment, moment, "roc_auc", "", None, Path("t"),
         closed=closed, lag=lag, calendar=lattice.calendar, listed=listed,
     )  # fmt: skip
     grid = history_cutoffs(task, np.array([moment]), moment - 900 * DAY)

@@ -48,7 +48,7 @@ def test__labels__are_ordered_by_cutoff_and_entity_and_map_to_dense_rows(project
     database, task = shop(project_folder)
     labels, report = labels_at(database, task, DAYS[::-1])
     assert labels.seeds.cutoff.tolist() == np.repeat(DAYS, 3).tolist()
-    assert entity_keys(database, task, labels.seeds.entity).to_pylist() == [1, 2, 3] * 3
+    assert entity_keys(database, task, labels.seeds.entity).column(0).to_pylist() == [1, 2, 3] * 3
     assert labels.target.tolist() == [1, 0, 0, 0, 1, 0, 1, 0, 0]
     assert np.array_equal(labels.seeds.as_of, labels.seeds.cutoff)
     assert (report.rows, report.unknown_entity, report.null_label, report.outside_population) == (9, 0, 0, 0)
@@ -66,7 +66,7 @@ def test__splits__of_a_small_shop(project_folder):
 def test__population__decides_who_is_labelled(project_folder):
     database, task = shop(project_folder, population=POPULATION + " AND u.city = 'Genf'")
     labels, report = labels_at(database, task, DAYS)
-    assert set(entity_keys(database, task, labels.seeds.entity).to_pylist()) == {2}
+    assert set(entity_keys(database, task, labels.seeds.entity).column(0).to_pylist()) == {2}
     assert (report.rows, report.outside_population) == (3, 6)
     assert np.array_equal(population_at(database, task, DAYS).entity, labels.seeds.entity)
 
@@ -209,7 +209,7 @@ def test__past_labels__before_the_data_begins_are_none(project_folder):
 )
 def test__find_entities__says_where_a_key_is_unknown(project_folder, keys, found):
     database, task = shop(project_folder)
-    assert find_entities(database, task, keys).tolist() == found
+    assert find_entities(database, task, pa.table({"k": keys})).tolist() == found
 
 
 def test__empty_tables__are_refused_where_they_are_needed(project_folder):

@@ -34,7 +34,7 @@ def read(folder: Path, text: str):
 
 def test__task_file__of_the_design(tmp_path):
     task = read(tmp_path, HEADER + BODY)
-    assert (task.name, task.kind, task.entity_table, task.entity_column) == ("churn", Kind.BINARY, "customers", "customer_id")
+    assert (task.name, task.kind, task.entity_table, task.entity_columns) == ("churn", Kind.BINARY, "customers", ("customer_id",))
     assert (task.horizon, task.every, task.metric) == (30 * DAY, 7 * DAY, "roc_auc")
     assert (task.validate, task.test) == (parse_time("2025-08-01"), parse_time("2025-09-01"))
     assert (task.population_sql, task.label_sql) == (POPULATION, LABEL)

@@ -32,10 +32,10 @@ def fit_settings(context: Context) -> "FitSettings":
         PipelineError: the budget is no duration.
         UsageError: a member is unknown.
     """
-    from rdl.model import MEMBERS, FitSettings, resolve_members
+    from rdl.model import FitSettings, resolve_members
 
     section = context.section(FitSection, "fit")
-    members = resolve_members(section.members) if section.members is not None else MEMBERS
+    members = resolve_members(section.members) if section.members is not None else ()
     try:
         budget = parse_duration(section.budget) / SECOND if section.budget is not None else None
     except TimeError as error:

@@ -215,10 +215,10 @@ def _nothing_ahead(reads: Reads, task: Task, place: Place, sources: list[tuple[R
 def _selection(reads: Reads, task: Task, place: Place, made: set[int]) -> Iterator[Finding]:
     """Who is asked, where rows after the cutoff decide it."""
     if task.population_sql is None:
-        keys = [read for read, _ in reads.columns(reads.root, task.entity_column) if isinstance(read, Read)]
+        keys = [read for read, _ in reads.columns(reads.root, task.entity_columns[0]) if isinstance(read, Read)]
         future = [read for read in keys if read.table.time is not None and _may_be_future(read)]
         if future:
-            output = reads.output(reads.root, task.entity_column)
+            output = reads.output(reads.root, task.entity_columns[0])
             name = future[0].table.name
             what = f"only those with a row of {name} after the cutoff are asked about: the population knows the future"
             fix = "for scoring rdl takes those who were lately asked about; a `-- population` query of its own says it better"

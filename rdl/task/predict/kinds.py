@@ -29,7 +29,7 @@ class Question:
     @property
     def trainable(self) -> bool:
         """Whether rdl fits models of this kind."""
-        return self.kind in {kind.value for kind in Kind}
+        return self.kind in {Kind.BINARY.value, Kind.REGRESSION.value}
 
     @property
     def metric(self) -> str | None:

@@ -79,7 +79,7 @@ def _label_table(task: Task, labels: Labels) -> pa.Table:
     return pa.table(
         {
             task.cutoff_column: pa.array(labels.seeds.cutoff, pa.timestamp("us")),
-            task.entity_column: pa.array(labels.seeds.entity),
+            task.entity_columns[0]: pa.array(labels.seeds.entity),
             task.label_column: pa.array(target),
         }
     )
@@ -91,7 +91,7 @@ def _manifest(database: Database, task: Task, kind: str, dates: RelbenchSplits, 
         "kind": kind,
         "task_type": _TYPES[task.kind],
         "entity_table": task.entity_table,
-        "entity_col": task.entity_column,
+        "entity_col": task.entity_columns[0],
         "target_col": task.label_column,
         "time_col": task.cutoff_column,
     }
@@ -111,7 +111,7 @@ def relbench_sql(task: Task) -> str:
     """The task's queries as the one that RelBench runs: only known entities of the population, only known labels."""
     if task.grid == GRID:
         return task.label_sql
-    cutoff, entity, label = (quote(c) for c in (task.cutoff_column, task.entity_column, task.label_column))
+    cutoff, entity, label = (quote(c) for c in (task.cutoff_column, task.entity_columns[0], task.label_column))
     kind = "BIGINT" if task.kind is Kind.BINARY else "DOUBLE"
     table, column = task.grid
     parts = [f"{quote(table)} AS (SELECT {quote(GRID[1])} AS {quote(column)} FROM {quote(GRID[0])})"]

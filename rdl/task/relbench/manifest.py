@@ -124,7 +124,7 @@ def manifest_task(manifest: TaskManifest, splits: RelbenchSplits) -> Task:
         name=manifest.name,
         kind=kind,
         entity_table=str(manifest.entity_table),
-        entity_column=str(manifest.entity_col),
+        entity_columns=(str(manifest.entity_col),),
         horizon=horizon,
         every=horizon,
         validate=splits.validate,

@@ -37,7 +37,7 @@ def task_of(body: str) -> Task:
         "case",
         Kind.REGRESSION,
         entity,
-        entity.removesuffix("s") + "_id",
+        (entity.removesuffix("s") + "_id",),
         10 * DAY,
         5 * DAY,
         parse_time("2025-03-01"),

@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rdl.errors import DataError, TaskError
-from rdl.evaluate.metrics import score
 from rdl.task import Kind, Split, entity_keys, find_task, split_labels
+from rdl.task.metrics import score
 from rdl.task.relbench.folder import find_folder
 from rdl.task.relbench.predictions import relbench_predictions, submission_name, write_submission
 from rdl.task.relbench.tables import label_table
@@ -26,7 +26,7 @@ def predicted(database, name, seed=0, split=Split.TEST):
     value = draw.random(len(labels)) * (1 if task.kind is Kind.BINARY else 20)
     table = pa.table(
         {
-            database.schema[task.entity_table].key[0]: entity_keys(database, task, labels.seeds.entity),
+            database.schema[task.entity_table].key[0]: entity_keys(database, task, labels.seeds.entity).column(0),
             "cutoff": pa.array(labels.seeds.cutoff, pa.timestamp("us")),
             "prediction": value,
         }
@@ -45,7 +45,7 @@ def test__scores__are_those_of_rdl(rel_f1, name, seed, tmp_path):
     task = relbench.load_dataset(folder.root).load_task(name)
     found = task.evaluate(array)
     scale = float(np.std(split_labels(rel_f1, find_task(rel_f1, name), Split.TRAIN).target, ddof=1))
-    mine = score(find_task(rel_f1, name).kind, labels.target, value, scale)
+    mine = score(find_task(rel_f1, name).kind, labels, value, scale)
     for metric, result in found.items():
         assert mine[metric] == pytest.approx(result, abs=1e-9)
     if "nmae" in found:

@@ -19,9 +19,9 @@ def test__labels__equal_the_published_tables_row_by_row(rel_f1, rel_f1_folder, n
         labels = split_labels(rel_f1, task, split)
         published = pq.read_table(rel_f1_folder / "tasks" / name / f"{split.value}.parquet")
         moments = published[task.cutoff_column].cast(pa.timestamp("us")).cast(pa.int64()).to_pylist()
-        keys, targets = published[task.entity_column].to_pylist(), published[task.label_column].to_pylist()
+        keys, targets = published[task.entity_columns[0]].to_pylist(), published[task.label_column].to_pylist()
         expected = {(m, k): t for m, k, t in zip(moments, keys, targets, strict=True)}
-        found = zip(labels.seeds.cutoff.tolist(), entity_keys(rel_f1, task, labels.seeds.entity).to_pylist(), strict=True)
+        found = zip(labels.seeds.cutoff.tolist(), entity_keys(rel_f1, task, labels.seeds.entity).column(0).to_pylist(), strict=True)
         assert dict(zip(found, labels.target.tolist(), strict=True)) == pytest.approx(expected, abs=1e-12)
         assert len(labels) == len(expected) == count
 

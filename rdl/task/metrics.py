@@ -1,11 +1,13 @@
 """The field's metrics, by the names a task file may use."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rdl.task import Kind
+from rdl.task.seeds import Labels
+from rdl.task.task import METRICS, Kind
 
 Float64 = NDArray[np.float64]
 
@@ -19,25 +21,20 @@ LARGER_IS_BETTER = {
     "nmae": False,
 }
 
-OF_KIND: Mapping[Kind, tuple[str, ...]] = {
-    Kind.BINARY: ("roc_auc", "average_precision", "log_loss"),
-    Kind.REGRESSION: ("mae", "rmse", "r2", "nmae"),
-}
 
-
-def score(kind: Kind, target: Float64, prediction: Float64, scale: float) -> dict[str, float]:
+def score(kind: Kind, labels: Labels, prediction: NDArray[Any], scale: float) -> dict[str, float]:
     """Every metric of the task's kind.
 
     Args:
         kind: what the target is.
-        target: [n] what became of the seeds.
-        prediction: [n] probabilities or values.
+        labels: n labels: what became of the seeds.
+        prediction: [n] probabilities or values, [n, classes] probabilities, or [n, top] ranked rows, -1 for none.
         scale: standard deviation of the training labels, by which `nmae` divides.
 
     Returns:
         Values by metric; NaN where a metric is undefined (one class, fewer than two rows).
     """
-    return {name: _METRICS[name](target, prediction, scale) for name in OF_KIND[kind]}
+    return {name: _METRICS[name](labels.target, prediction, scale) for name in METRICS[kind]}
 
 
 def _roc_auc(target: Float64, prediction: Float64, _scale: float) -> float:

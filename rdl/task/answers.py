@@ -1,0 +1,63 @@
+"""Predictions as a table: what they are about, and what they say in the user's own words.
+
+Columns are the entity's key, `cutoff`, and `prediction`: a probability, a value, the most likely class, the classes that are more
+likely than not, or a ranked list of keys. Where there are classes, `probabilities` is a struct with one field a class.
+"""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rdl.database import Database
+from rdl.task.labels import entity_keys, table_keys
+from rdl.task.seeds import Seeds
+from rdl.task.task import Kind, Task
+
+PREDICTION = "prediction"
+PROBABILITIES = "probabilities"
+
+
+def prediction_table(database: Database, task: Task, seeds: Seeds, prediction: NDArray[Any]) -> pa.Table:
+    """Predictions of n seeds as a table [n].
+
+    Args:
+        database: whose keys name the entities.
+        task: with its classes, where its kind has any.
+        seeds: n seeds.
+        prediction: [n] probabilities or values, [n, classes] probabilities, or [n, top] ranked rows, -1 for none.
+    """
+    keys = entity_keys(database, task, seeds.entity)
+    columns = {name: keys[name] for name in keys.column_names}
+    columns["cutoff"] = pa.array(seeds.cutoff, pa.timestamp("us"))
+    return pa.table(columns | answer_columns(database, task, prediction))
+
+
+def answer_columns(database: Database, task: Task, prediction: NDArray[Any]) -> dict[str, pa.Array]:
+    """The columns [n] that say what was predicted."""
+    if task.kind is Kind.RECOMMENDATION:
+        return {PREDICTION: _ranked(database, task, prediction)}
+    if not task.kind.classed:
+        return {PREDICTION: pa.array(prediction, pa.float64())}
+    classes = pa.array(list(task.classes))
+    columns = [pa.array(column, pa.float64()) for column in prediction.T]
+    probabilities = pa.StructArray.from_arrays(columns, names=[str(c) for c in task.classes])
+    if task.kind is Kind.MULTICLASS:
+        likely = classes.take(pa.array(prediction.argmax(axis=1)))
+    else:
+        row, place = np.nonzero(prediction >= 0.5)
+        ends = np.searchsorted(row, np.arange(len(prediction) + 1))
+        likely = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), classes.take(pa.array(place)))
+    return {PREDICTION: likely, PROBABILITIES: probabilities}
+
+
+def _ranked(database: Database, task: Task, prediction: NDArray[Any]) -> pa.Array:
+    """[n] lists of keys, in the order of their ranks."""
+    assert task.target_table is not None
+    rows = prediction.astype(np.int64)
+    there = rows >= 0
+    ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+    keys = table_keys(database, task.target_table, rows[there])
+    named = keys.column(0).combine_chunks() if keys.num_columns == 1 else keys.to_struct_array().combine_chunks()
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), named)
