@@ -1,6 +1,5 @@
 """The commands about one task: `rdl task compile`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +36,5 @@ def compile_(
         database = open_named(project, home)
         compiled = compile_sentence(sentence, database, name, *dates)
         path = write_task(database, compiled) if write else None
-    facts = {"task": compiled.name, "kind": compiled.kind, "trainable": compiled.trainable, "sql": compiled.text}
+    facts = {"task": compiled.name, "kind": compiled.kind, "sql": compiled.text}
     say(as_json, {**facts, "path": str(path) if path else None}, [f"wrote {path}" if path else compiled.text.rstrip()])
-    if not compiled.trainable and not as_json:
-        print(f"note: rdl does not train models of kind {compiled.kind} yet", file=sys.stderr)

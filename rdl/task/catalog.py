@@ -77,7 +77,7 @@ def _read(database: Database, folder: RelbenchFolder | None, path: Path) -> Task
         assert folder is not None
         task = manifest_task(read_manifest(path), folder.splits)
     else:
-        task = read_task_file(path, _entity_keys(database))
+        task = read_task_file(path, database.schema)
     return replace(task, lag=_lag(database, task))
 
 
@@ -102,7 +102,3 @@ def _lag(database: Database, task: Task) -> int:
     return max(
         (t.lag for t in database.schema.tables.values() if words >= {w.lower() for w in re.findall(r"\w+", t.name)}), default=0
     )
-
-
-def _entity_keys(database: Database) -> dict[str, str]:
-    return {name: table.key[0] for name, table in database.schema.tables.items() if len(table.key) == 1}

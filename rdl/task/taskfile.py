@@ -5,47 +5,25 @@ semicolon.
 """
 
 import re
-import tomllib
-from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from rdl.database import Schema
 from rdl.database.statements import check_query, statements
-from rdl.errors import ProjectError, SqlError, TaskError, TimeError, nearest
-from rdl.project import validate as validate_settings
-from rdl.task.grid import read_grid
-from rdl.task.task import DEFAULT_METRIC, METRICS, Kind, Task
+from rdl.errors import SqlError, TaskError, TimeError
+from rdl.task.grid import Grid, read_grid
+from rdl.task.header import AUTOCOMPLETE, TOP, Header, entity_of, hidden_of, kind_of, metric_of, read_header, target_of
+from rdl.task.task import Task
 
 _HEADER = re.compile(r"\A\s*/\*\s*rdl\b(.*?)\*/", re.DOTALL)
 _MARK = re.compile(r"^--[ \t]*(population|label)\b.*$", re.MULTILINE | re.IGNORECASE)
 
-Moment = date | datetime | str
 
-
-class _Header(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    task: str
-    kind: Literal["binary", "regression"]
-    entity: str
-    horizon: str
-    every: str | None = None
-    start: Moment | None = None
-    stop: Moment | None = None
-    cutoffs: list[Moment] | None = None
-    first_validation: Moment = Field(alias="validate")
-    test: Moment
-    metric: str | None = None
-
-
-def read_task_file(path: Path, entity_key: dict[str, str]) -> Task:
+def read_task_file(path: Path, schema: Schema) -> Task:
     """The task in `path`.
 
     Args:
         path: the `.sql` file.
-        entity_key: the key column by table, which names the entity's column in the queries' results.
+        schema: the tables that it asks about; the key of the entity table names the entity's columns in the queries' results.
 
     Raises:
         TaskError: the header or a query is missing or wrong.
@@ -61,32 +39,18 @@ def read_task_file(path: Path, entity_key: dict[str, str]) -> Task:
             where=str(path),
             fix="start the file with /* rdl … */ holding task, kind, entity, horizon, validate, test",
         )
-    header = _header(match.group(1), path)
-    if header.entity not in entity_key:
-        raise TaskError(
-            f"the entity table {header.entity!r} is unknown or has no single-column key",
-            where=str(path),
-            fix=nearest(header.entity, entity_key),
-        )
+    header = read_header(match.group(1), path)
+    entity = entity_of(header, schema, path)
     population, label = _queries(text[match.end() :], path)
-    kind = Kind(header.kind)
-    metric = header.metric or DEFAULT_METRIC[kind]
-    if metric not in METRICS[kind]:
-        raise TaskError(
-            f"metric = {metric!r} does not fit kind = {kind.value!r}",
-            where=str(path),
-            fix=f"use one of: {', '.join(METRICS[kind])}",
-        )
-    try:
-        grid = read_grid(header.model_dump(), str(path))
-    except TimeError as error:
-        raise TaskError(error.what, where=str(path), fix=error.fix) from error
+    hidden = hidden_of(header, schema, path)
+    kind = kind_of(header, entity, hidden, path)
+    grid = _grid(header, path)
     return Task(
         name=header.task,
         kind=kind,
-        entity_table=header.entity,
-        entity_columns=(entity_key[header.entity],),
-        metric=metric,
+        entity_table=entity.name,
+        entity_columns=entity.key,
+        metric=metric_of(header, kind, path),
         label_sql=label,
         population_sql=population,
         path=path,
@@ -98,18 +62,18 @@ def read_task_file(path: Path, entity_key: dict[str, str]) -> Task:
         listed=grid.listed,
         start=grid.start,
         stop=grid.stop,
+        hide=hidden,
+        target_table=target_of(header, schema, path),
+        top=header.top or TOP,
+        autocomplete=header.kind == AUTOCOMPLETE,
     )
 
 
-def _header(text: str, path: Path) -> _Header:
+def _grid(header: Header, path: Path) -> Grid:
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TaskError(f"the header is no TOML: {error}", where=str(path), fix="mend the line named above") from error
-    try:
-        return validate_settings(_Header, raw, str(path))
-    except ProjectError as error:
-        raise TaskError(error.what, where=error.where, fix=error.fix) from error
+        return read_grid(header.model_dump(), str(path))
+    except TimeError as error:
+        raise TaskError(error.what, where=str(path), fix=error.fix) from error
 
 
 def _queries(body: str, path: Path) -> tuple[str | None, str]:

@@ -26,7 +26,7 @@ def test__compile__prints_the_file(shop, monkeypatch, capsys):
 def test__compile__json__is_one_object(shop, monkeypatch, capsys):
     assert call(monkeypatch, "task", "compile", SENTENCE, "--json", "--project", shop) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["task"], found["kind"], found["trainable"], found["path"]) == ("count_orders_1_days", "regression", True, None)
+    assert (found["task"], found["kind"], found["path"]) == ("count_orders_1_days", "regression", None)
 
 
 def test__compile__write__makes_a_task_that_is_listed(shop, monkeypatch, capsys):
@@ -45,7 +45,16 @@ def test__compile__wrong_sentence__points_at_it(shop, monkeypatch, capsys):
     assert "did you mean 'orders'?" in said
 
 
-def test__compile__kind_that_cannot_be_trained__says_so(shop, monkeypatch, capsys):
-    assert call(monkeypatch, "task", "compile", "PREDICT customers.city FOR customers.customer_id", "--project", shop) == 0
+@pytest.mark.parametrize(
+    ("sentence", "kind", "metric"),
+    [
+        ("PREDICT customers.city FOR customers.customer_id", "autocomplete", "accuracy"),
+        (SENTENCE, "regression", "mae"),
+    ],
+)
+def test__compile__says_kind_and_metric_and_nothing_else(shop, monkeypatch, capsys, sentence, kind, metric):
+    assert call(monkeypatch, "task", "compile", sentence, "--project", shop) == 0
     said = capsys.readouterr()
-    assert 'kind     = "autocomplete"' in said.out
+    assert f'kind     = "{kind}"' in said.out
+    assert f'metric   = "{metric}"' in said.out
+    assert "note:" not in said.err

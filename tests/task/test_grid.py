@@ -14,8 +14,10 @@ from rdl.task.cutoffs import history_cutoffs
 from rdl.task.lattice import Calendar, Lattice
 from rdl.task.taskfile import read_task_file
 from rdl.timeline import DAY, format_time, parse_time, to_datetime
+from tests.task.schemas import schema, table
 
 BODY = "SELECT c.cutoff, u.id, 1 AS label FROM cutoffs c CROSS JOIN users u"
+USERS = schema(table("users", "id"))
 moments = st.integers(parse_time("1900-01-01"), parse_time("2100-01-01"))
 LISTED = 'cutoffs = [2025-03-01, 2025-01-01, 2025-01-15, 2025-02-01, "2025-04-10"]'
 lattices = st.one_of(
@@ -31,7 +33,7 @@ def read(folder: Path, spacing: str, validate: str = "2025-02-01", test: str = "
         f'task = "t"\nkind = "binary"\nentity = "users"\nhorizon = "{horizon}"\nvalidate = {validate}\ntest = {test}\n{spacing}'
     )
     path.write_text(f"/* rdl\n{header}\n*/\n{BODY}\n", encoding="utf-8")
-    return read_task_file(path, {"users": "id"})
+    return read_task_file(path, USERS)
 
 
 def dates(cutoffs: np.ndarray) -> list[str]:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from rdl.errors import TaskError
-from rdl.task import Kind
+from rdl.task import METRICS, Kind
 from rdl.task.taskfile import read_task_file
 from rdl.timeline import DAY, parse_time
+from tests.task.schemas import schema, table
 
 HEADER = """/* rdl
 task     = "churn"
@@ -23,13 +24,19 @@ metric   = "roc_auc"
 POPULATION = "SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff"
 LABEL = "SELECT c.cutoff, u.customer_id, 1 AS label FROM cutoffs c CROSS JOIN customers u"
 BODY = f"-- population: who is scored; sees only the past.\n{POPULATION}\n-- label: what became of them.\n{LABEL};\n"
-KEYS = {"customers": "customer_id", "orders": "order_id"}
+SCHEMA = schema(
+    table("customers", "customer_id", time="created_at", city="categorical", vip="boolean", credit="numeric", note="text"),
+    table("orders", "order_id"),
+    table("shops", "town", "number"),
+    table("a.b", "id", size="numeric"),
+    table("loose"),
+)
 
 
 def read(folder: Path, text: str):
     path = folder / "churn.sql"
     path.write_text(text, encoding="utf-8")
-    return read_task_file(path, KEYS)
+    return read_task_file(path, SCHEMA)
 
 
 def test__task_file__of_the_design(tmp_path):
@@ -119,13 +126,85 @@ def test__wrong_file__is_refused_with_place_value_and_fix(tmp_path, text, value,
     assert fix in error.value.fix
 
 
-def test__entity_without_a_single_key__is_refused(tmp_path):
-    with pytest.raises(TaskError, match="'loose' is unknown or has no single-column key"):
+def test__entity_without_a_key__is_refused(tmp_path):
+    with pytest.raises(TaskError, match="'loose' has no key"):
         read(tmp_path, changed('"customers"', '"loose"'))
+
+
+def test__entity__is_its_whole_key(tmp_path):
+    assert read(tmp_path, changed('"customers"', '"shops"')).entity_columns == ("town", "number")
+
+
+def kinded(kind: str, *more: str) -> str:
+    return changed('metric   = "roc_auc"', "\n".join(more)).replace('"binary"', f'"{kind}"', 1)
+
+
+@pytest.mark.parametrize(("kind", "metric"), [(kind, names[0]) for kind, names in METRICS.items() if kind != "recommendation"])
+def test__kind__has_its_own_metrics(tmp_path, kind, metric):
+    task = read(tmp_path, kinded(kind))
+    assert (task.kind, task.metric, task.hide, task.autocomplete) == (kind, metric, (), False)
+    assert read(tmp_path, kinded(kind, f'metric = "{METRICS[kind][-1]}"')).metric == METRICS[kind][-1]
+
+
+@pytest.mark.parametrize(("more", "top"), [((), 10), (("top = 1000",), 1000)])
+def test__recommendation__ranks_a_table(tmp_path, more, top):
+    task = read(tmp_path, kinded("recommendation", 'target = "shops"', *more))
+    assert (task.kind, task.target_table, task.top, task.metric) == (Kind.RECOMMENDATION, "shops", top, "map")
+
+
+@pytest.mark.parametrize(
+    ("column", "more", "kind", "metric"),
+    [
+        ("vip", (), Kind.BINARY, "roc_auc"),
+        ("credit", (), Kind.REGRESSION, "mae"),
+        ("city", (), Kind.MULTICLASS, "accuracy"),
+        ("note", (), Kind.MULTICLASS, "accuracy"),
+        ("credit", ('type = "multiclass"',), Kind.MULTICLASS, "accuracy"),
+        ("vip", ('type = "regression"', 'metric = "rmse"'), Kind.REGRESSION, "rmse"),
+    ],
+)
+def test__autocomplete__is_of_the_kind_that_its_column_means(tmp_path, column, more, kind, metric):
+    task = read(tmp_path, kinded("autocomplete", f'hide = ["orders.order_id", "customers.{column}", "customers.city"]', *more))
+    assert (task.kind, task.metric, task.autocomplete) == (kind, metric, True)
+    assert task.hide[:2] == (("orders", "order_id"), ("customers", column))
+
+
+def test__hide__takes_names_with_dots_and_each_once(tmp_path):
+    hide = '["a.b.size", "customers.city", "a.b.size"]'
+    assert read(tmp_path, kinded("binary", f"hide = {hide}")).hide == (("a.b", "size"), ("customers", "city"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "fix"),
+    [
+        (kinded("recommendation"), "ranks the rows of a table", "target ="),
+        (kinded("recommendation", 'target = "shopz"'), "target = 'shopz' is no table", "'shops'"),
+        (kinded("recommendation", 'target = "loose"'), "'loose' has no key", "rdl.toml"),
+        (kinded("recommendation", 'target = "shops"', "top = 0"), "top = 0", "correct"),
+        (kinded("recommendation", 'target = "shops"', "top = 1001"), "top = 1001", "correct"),
+        (kinded("recommendation", 'target = "shops"', 'metric = "accuracy"'), "'accuracy' does not fit", "map, ndcg"),
+        (kinded("binary", "top = 3"), "top = 3 belongs to kind = 'recommendation'", "leave out top"),
+        (kinded("multilabel", 'target = "shops"'), "target = 'shops' belongs to", "leave out target"),
+        (kinded("binary", 'type = "binary"'), "type = 'binary' belongs to kind = 'autocomplete'", "leave out type"),
+        (kinded("autocomplete", 'hide = ["customers.city"]', 'type = "multilabel"'), "'multilabel'", "correct"),
+        (kinded("autocomplete"), "none of customers is hidden", "customers.column"),
+        (kinded("autocomplete", 'hide = ["orders.order_id"]'), "none of customers is hidden", "customers.column"),
+        (kinded("binary", 'hide = ["customer.city"]'), "no table 'customer'", "'customers'"),
+        (kinded("binary", 'hide = ["customers.sity"]'), "no column 'sity'", "'city'"),
+        (kinded("binary", 'hide = ["customers.created_at"]'), "event time", "other columns"),
+        (kinded("binary", 'hide = ["city"]'), "'city', which is no column", "table.column"),
+    ],
+)
+def test__key_that_does_not_fit__is_refused_with_value_and_fix(tmp_path, text, value, fix):
+    with pytest.raises(TaskError) as error:
+        read(tmp_path, text)
+    assert value in error.value.what
+    assert "churn.sql" in error.value.where
+    assert fix in error.value.fix
 
 
 def test__file_in_another_encoding__is_refused(tmp_path):
     path = tmp_path / "x.sql"
     path.write_bytes((HEADER + BODY).replace("churn", "Z\u00fcrich").encode("latin-1"))
     with pytest.raises(TaskError, match="UTF-8"):
-        read_task_file(path, KEYS)
+        read_task_file(path, SCHEMA)

@@ -6,6 +6,7 @@ The sentence is sugar: what is learned is what the SQL says, and the file is rea
 from dataclasses import dataclass
 
 from rdl.database import Database, Schema, Table
+from rdl.task.header import AUTOCOMPLETE
 from rdl.task.predict.blocks import Clock
 from rdl.task.predict.document import LEFT_OUT, choose_dates, header, name_of, notes, what, who
 from rdl.task.predict.expression import Type, Typed, translate
@@ -27,13 +28,11 @@ class Compiled:
     Attributes:
         name: the task's.
         kind: as its header says.
-        trainable: whether rdl fits models of this kind.
         text: the whole file.
     """
 
     name: str
     kind: str
-    trainable: bool
     text: str
 
 
@@ -61,7 +60,7 @@ def _compile(
     label = Query(schema, entity, Clock(horizon, ahead=True), _rows(sentence))
     target = translate(sentence.target, label)
     question = question_of(schema, entity, sentence, target)
-    recent = question.kind == "autocomplete" and entity.time is not None
+    recent = question.kind == AUTOCOMPLETE and entity.time is not None
     known = _recent(entity) if recent else None
     lag = max([entity.lag, *(find_table(schema, a.table).lag for a in aggregates(sentence.target))])
     dates = choose_dates(database.span, horizon, lag, validate, test)
@@ -79,7 +78,7 @@ def _compile(
         _label_sql(label, sentence, target, question, known),
         "",
     ]
-    return Compiled(called, question.kind, question.trainable, "\n".join(lines))
+    return Compiled(called, question.kind, "\n".join(lines))
 
 
 def _entity(schema: Schema, sentence: Sentence) -> Table:
@@ -122,7 +121,7 @@ def _recent(entity: Table) -> list[str]:
 def _label_sql(query: Query, sentence: Sentence, target: Typed, question: Question, known: list[str] | None) -> str:
     """The label query: what has no value is left out, and numbers that are no counts are floating."""
     conditions = []
-    if question.kind == "autocomplete" and sentence.rows is not None:
+    if question.kind == AUTOCOMPLETE and sentence.rows is not None:
         conditions = [query.condition(part) for part in _parts(sentence.rows)]
     if question.kind == "recommendation":
         conditions.append(Typed(f"len({target.sql}) > 0", Type.BOOLEAN))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rdl.database import Table
 from rdl.errors import TaskError
+from rdl.task.header import AUTOCOMPLETE
 from rdl.task.predict.kinds import Question
 from rdl.task.predict.sentence import Binary, Column, Function, Sentence, Unary, aggregates
 from rdl.timeline import DAY, SECOND, format_duration, format_time
@@ -55,10 +56,9 @@ def header(name: str, entity: Table, question: Question, sentence: Sentence, hor
         "horizon": _toml(format_duration(horizon)),
         "validate": format_time(dates.validate),
         "test": format_time(dates.test),
+        "metric": _toml(question.metric),
     }
-    if question.metric is not None:
-        facts["metric"] = _toml(question.metric)
-    if question.kind == "autocomplete" and isinstance(sentence.target, Column):
+    if question.kind == AUTOCOMPLETE and isinstance(sentence.target, Column):
         facts["hide"] = f"[{_toml(f'{entity.name}.{sentence.target.column.text}')}]"
     if question.target_table is not None:
         facts["target"] = _toml(question.target_table)
@@ -91,14 +91,14 @@ def notes(sentence: Sentence, question: Question, dates: Dates) -> list[str]:
 
 def who(entity: Table, sentence: Sentence, question: Question) -> str:
     """The population in words."""
-    recent = question.kind == "autocomplete" and entity.time is not None
+    recent = question.kind == AUTOCOMPLETE and entity.time is not None
     known = "that came within the last horizon" if recent else "known at the cutoff" if entity.time else "(a table without a time)"
     return f"{_line(entity.name)} {known}{', under the conditions of the sentence' if sentence.population else ''}."
 
 
 def what(sentence: Sentence, question: Question) -> str:
     """The label in words."""
-    if question.kind == "autocomplete":
+    if question.kind == AUTOCOMPLETE:
         return "the value of the hidden column."
     past = any(a.window.start is None or a.window.start < 0 for a in aggregates(sentence.target))
     return f"what becomes of them within the horizon{', beside what was' if past else ''}."

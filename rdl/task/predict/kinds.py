@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rdl.database import Schema, Semantic, Table
+from rdl.task.header import AUTOCOMPLETE, meant_kind
 from rdl.task.predict.expression import Type, Typed
 from rdl.task.predict.names import find_column, find_table
 from rdl.task.predict.refusal import RefusedError
@@ -27,14 +28,9 @@ class Question:
     target_table: str | None = None
 
     @property
-    def trainable(self) -> bool:
-        """Whether rdl fits models of this kind."""
-        return self.kind in {Kind.BINARY.value, Kind.REGRESSION.value}
-
-    @property
-    def metric(self) -> str | None:
-        """The metric that judges it by default, None where rdl has none for it."""
-        return DEFAULT_METRIC[Kind(self.kind)] if self.trainable else None
+    def metric(self) -> str:
+        """The metric that judges it by default."""
+        return DEFAULT_METRIC[Kind(self.meaning or self.kind)]
 
 
 def question_of(schema: Schema, entity: Table, sentence: Sentence, target: Typed) -> Question:
@@ -95,11 +91,11 @@ def _autocomplete(schema: Schema, entity: Table, node: object) -> Question:
         raise RefusedError(node.at, f"{table.name} is not whom FOR names", f"predict a column of {entity.name}")
     if column.name in {*entity.key, entity.time}:
         raise RefusedError(node.column.at, f"{column.name} is how a row of {entity.name} is known", "predict another column")
-    meaning = {Semantic.BOOLEAN: "binary", Semantic.NUMERIC: "regression"}.get(column.semantic)
-    if meaning is None and column.semantic not in _CLASSES:
+    meaning = meant_kind(column.semantic)
+    if meaning is Kind.MULTICLASS and column.semantic not in _CLASSES:
         raise RefusedError(
             node.column.at,
             f"{column.name} holds {column.semantic.value.replace('_', ' ')} values",
             "predict a number or a category",
         )
-    return Question("autocomplete", meaning=meaning or "multiclass")
+    return Question(AUTOCOMPLETE, meaning=meaning.value)

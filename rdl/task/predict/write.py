@@ -17,7 +17,7 @@ def write_task(database: Database, compiled: Compiled) -> Path:
     """Write the file to `sql/tasks/NAME.sql`, once the code that reads task files has read it.
 
     Raises:
-        TaskError: the project's tasks are RelBench's, the name is no file's or is taken, or rdl does not train the kind.
+        TaskError: the project's tasks are RelBench's, or the name is no file's or is taken.
     """
     project = database.project
     if project.relbench:
@@ -29,14 +29,11 @@ def write_task(database: Database, compiled: Compiled) -> Path:
     path = project.root / "sql" / "tasks" / f"{compiled.name}.sql"
     if path.exists() or compiled.name in list_tasks(database):
         raise TaskError(f"there is a task {compiled.name!r} already", where=str(path), fix="choose another one with --name")
-    if not compiled.trainable:
-        what = f"rdl does not train models of kind {compiled.kind} yet, and a project with such a file lists no tasks"
-        raise TaskError(what, where=str(path), fix="print the task, without --write")
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
     aside.write_text(compiled.text, encoding="utf-8")
     try:
-        read_task_file(aside, {name: table.key[0] for name, table in database.schema.tables.items() if len(table.key) == 1})
+        read_task_file(aside, database.schema)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)

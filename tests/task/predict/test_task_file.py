@@ -122,10 +122,10 @@ def test__default_dates__are_the_last_two_horizons(database):
     assert "validate = 2025-02-06\ntest     = 2025-02-11" in half
 
 
-def test__kinds_that_rdl_cannot_train__name_themselves_and_what_they_need(database):
+def test__header__says_what_a_kind_needs(database):
     ranked = compiled(database, "PREDICT LIST_DISTINCT(orders.product, 0, 9, days) RANK TOP 5 FOR customers.id")
     assert ranked.kind == "recommendation"
-    assert 'target   = "products"\ntop      = 5' in ranked.text
+    assert 'metric   = "map"\ntarget   = "products"\ntop      = 5' in ranked.text
     hidden = compiled(database, "PREDICT customers.city FOR customers.id")
     assert hidden.kind == "autocomplete"
     assert 'hide     = ["customers.city"]' in hidden.text
@@ -140,9 +140,9 @@ def test__write__refuses_what_would_break_the_project(database):
     with pytest.raises(TaskError, match="there is a task 'fine' already"):
         write_task(database, made)
     with pytest.raises(TaskError, match="no name of a task"):
-        write_task(database, Compiled("../out", "binary", True, made.text))
-    with pytest.raises(TaskError, match="kind ranking yet"):
-        write_task(database, Compiled("other", "ranking", False, made.text))
+        write_task(database, Compiled("../out", "binary", made.text))
+    with pytest.raises(TaskError, match="'ranking'"):
+        write_task(database, Compiled("other", "ranking", made.text.replace('"regression"', '"ranking"')))
     assert [p.name for p in path.parent.iterdir()] == ["fine.sql"]
 
 

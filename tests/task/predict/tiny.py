@@ -123,17 +123,13 @@ def compiled(database: Database, sentence: str) -> Compiled:
 
 
 def queries(database: Database, made: Compiled, folder: Path) -> tuple[str, str, int]:
-    """Population and label queries and the horizon, read by the code that reads every task file.
-
-    Kinds and header keys that cannot be trained yet are set aside first: what is asked here is what the SQL says.
-    """
-    drop = ("hide ", "target ", "top ", "metric ")
-    text = made.text if made.trainable else "\n".join(line for line in made.text.split("\n") if not line.startswith(drop))
+    """Population and label queries and the horizon, read by the code that reads every task file."""
     path = folder / "asked.sql"
-    text = text if made.trainable else text.replace(f'"{made.kind}"', '"regression"', 1)
-    path.write_text(text, encoding="utf-8")
-    task = read_task_file(path, {t.name: t.key[0] for t in database.schema.tables.values() if len(t.key) == 1})
+    path.write_text(made.text, encoding="utf-8")
+    task = read_task_file(path, database.schema)
     assert task.population_sql is not None
+    assert made.kind == ("autocomplete" if task.autocomplete else task.kind)
+    assert f'metric   = "{task.metric}"' in made.text
     assert parse_duration(format_duration(task.horizon)) == task.horizon
     return task.population_sql, task.label_sql, task.horizon
 
