@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rdl.task.class_metrics import FLOOR, average_precision_by_class, roc_auc_by_class, score_multiclass, score_multilabel
+from rdl.task.ranking_metrics import score_ranking
 from rdl.task.seeds import Labels
 from rdl.task.task import METRICS, Kind
 
@@ -19,6 +21,14 @@ LARGER_IS_BETTER = {
     "rmse": False,
     "r2": True,
     "nmae": False,
+    "accuracy": True,
+    "macro_f1": True,
+    "micro_f1": True,
+    "map": True,
+    "ndcg": True,
+    "recall": True,
+    "precision": True,
+    "mrr": True,
 }
 
 
@@ -34,23 +44,25 @@ def score(kind: Kind, labels: Labels, prediction: NDArray[Any], scale: float) ->
     Returns:
         Values by metric; NaN where a metric is undefined (one class, fewer than two rows).
     """
+    if kind is Kind.MULTICLASS:
+        return score_multiclass(labels.target, prediction)
+    if kind is Kind.MULTILABEL:
+        return score_multilabel(labels.target, prediction)
+    if kind is Kind.RECOMMENDATION:
+        return score_ranking(labels, prediction)
     return {name: _METRICS[name](labels.target, prediction, scale) for name in METRICS[kind]}
 
 
 def _roc_auc(target: Float64, prediction: Float64, _scale: float) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(target, prediction)) if len(np.unique(target)) == 2 else float("nan")
+    return float(roc_auc_by_class(target[:, None], prediction[:, None])[0])
 
 
 def _average_precision(target: Float64, prediction: Float64, _scale: float) -> float:
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(target, prediction)) if target.any() else float("nan")
+    return float(average_precision_by_class(target[:, None], prediction[:, None])[0])
 
 
 def _log_loss(target: Float64, prediction: Float64, _scale: float) -> float:
-    p = np.clip(prediction, 1e-15, 1 - 1e-15)
+    p = np.clip(prediction, FLOOR, 1 - FLOOR)
     return float(-np.mean(target * np.log(p) + (1 - target) * np.log1p(-p)))
 
 
