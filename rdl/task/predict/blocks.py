@@ -73,10 +73,10 @@ def _before(lag: int) -> str:
 
 @dataclass
 class Block:
-    """One common table expression while it grows: its rows, and the aggregates over them."""
+    """One common table expression while it grows: the entities' keys (name, SQL), its rows, and the aggregates over them."""
 
     name: str
-    entity: str
+    entity: tuple[tuple[str, str], ...]
     rows: list[str]
     values: dict[str, str] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
@@ -86,7 +86,8 @@ class Block:
         for known, value in self.values.items():
             if value == sql:
                 return known
-        free = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 1000))) if n not in self.values)
+        taken = {"cutoff", *(n.lower() for n, _ in self.entity), *self.values}
+        free = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 1000))) if n.lower() not in taken)
         self.values[free] = sql
         self.texts.append(" ".join(text.split()))
         return free
@@ -96,7 +97,7 @@ class Block:
         values = ", ".join(f"{sql} AS {plain(name)}" for name, sql in self.values.items())
         inside = [
             *(f"-- {text}" for text in self.texts),
-            f"SELECT c.cutoff, {self.entity} AS entity, {values}",
+            f"SELECT c.cutoff, {', '.join(f'{sql} AS {plain(name)}' for name, sql in self.entity)}, {values}",
             *self.rows,
             "GROUP BY ALL",
         ]
@@ -130,8 +131,8 @@ class RowScope:
 
 def build_rows(
     schema: Schema, entity: Table, aggregate: Aggregate, clock: Clock, rows: Sequence[Expression]
-) -> tuple[str, list[str], str, SchemaColumn | None]:
-    """What an aggregate reads: the entity's key, the lines from FROM to WHERE, the alias of its rows, and the column that it reads.
+) -> tuple[tuple[str, ...], list[str], str, SchemaColumn | None]:
+    """What an aggregate reads: the SQL of the key, the lines from FROM to WHERE, the alias of its rows, and its column.
 
     Raises:
         RefusedError: a name is unknown, the table has no time, or no one path leads to the entity.
@@ -152,16 +153,19 @@ def build_rows(
     return key, [*lines, *([f"WHERE {' AND '.join(chosen)}"] if chosen else [])], alias, column
 
 
-def _walk(schema: Schema, joins: Joins, alias: str, path: Path, entity: Table) -> str:
-    """The SQL of the entity's key, at the end of a path that begins with the rows called `alias`."""
+def _walk(schema: Schema, joins: Joins, alias: str, path: Path, entity: Table) -> tuple[str, ...]:
+    """The SQL of the entity's key's columns, at the end of a path that begins with the rows called `alias`."""
     for step in path[:-1]:
         alias = joins.parent(alias, step, optional=False) if step.up else joins.children(alias, step)
     last = path[-1]
     if not last.up:
-        return f"{joins.children(alias, last, bounded=False)}.{plain(entity.key[0])}"
-    if (last.reference.key or entity.key) == entity.key:
-        return key_sql(schema[last.child], alias, last.reference.columns[0], entity, entity.key[0])
-    return f"{joins.parent(alias, last, optional=False)}.{plain(entity.key[0])}"
+        alias = joins.children(alias, last, bounded=False)
+    elif (last.reference.key or entity.key) == entity.key:
+        named = zip(last.reference.columns, entity.key, strict=True)
+        return tuple(key_sql(schema[last.child], alias, column, entity, key) for column, key in named)
+    else:
+        alias = joins.parent(alias, last, optional=False)
+    return tuple(f"{alias}.{plain(key)}" for key in entity.key)
 
 
 def _check(aggregate: Aggregate, table: Table, column: SchemaColumn | None) -> None:

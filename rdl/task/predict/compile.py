@@ -41,6 +41,8 @@ def compile_sentence(
 ) -> Compiled:
     """The task file of a sentence, its split dates chosen by the data where they are not given.
 
+    FOR names the entities by their key: where that is several columns, by any one of them, and the queries give them all.
+
     Raises:
         SentenceError: the sentence is wrong, or does not fit the schema.
     """
@@ -82,16 +84,16 @@ def _compile(
 
 
 def _entity(schema: Schema, sentence: Sentence) -> Table:
+    """Whom the sentence is about: a table, by its key; any one column of a key of several names the whole key."""
     table = find_table(schema, sentence.entity.table)
     column = find_column(table, sentence.entity.column)
-    if table.key != (column.name,):
-        if len(table.key) == 1:
-            raise RefusedError(
-                sentence.entity.column.at, f"{column.name} is not the key of {table.name}", f"write {table.name}.{table.key[0]}"
-            )
-        keys = ", ".join(table.key) or "none"
-        what = f"{table.name} has no key of one column (its key: {keys})"
-        raise RefusedError(sentence.entity.at, what, "predict for a table with a key of one column")
+    if not table.key:
+        fix = f'declare one in rdl.toml: [tables.{plain(table.name)}] key = "…"'
+        raise RefusedError(sentence.entity.at, f"{table.name} has no key, so no query can name its rows", fix)
+    if column.name not in table.key:
+        keys = " or ".join(f"{table.name}.{key}" for key in table.key)
+        what = f"{column.name} is not {'the key' if len(table.key) == 1 else 'of the key'} of {table.name}"
+        raise RefusedError(sentence.entity.column.at, what, f"write {keys}")
     return table
 
 

@@ -24,7 +24,8 @@ class Query:
     def __init__(self, schema: Schema, entity: Table, clock: Clock, rows: Expression | None = None) -> None:
         self._schema, self._entity, self._clock = schema, entity, clock
         self._rows = rows
-        self._blocks: dict[tuple[str, ...], tuple[Block, str]] = {}
+        self._blocks: dict[tuple[tuple[str, ...], ...], tuple[Block, str]] = {}
+        self._names = ("entity",) if len(entity.key) == 1 else entity.key  # what a block calls the key's columns
         self._joins = Joins(schema, clock.known, ("c", ENTITY))
         self._columns = RowScope(schema, entity, ENTITY, self._joins)
 
@@ -61,20 +62,20 @@ class Query:
         """
         blocks = [block.lines() for block, _ in self._blocks.values()]
         lines = []
-        for i, block in enumerate(blocks):
+        for i, text in enumerate(blocks):
             more = "," if i < len(blocks) - 1 else ""
-            lines += [f"WITH {block[0]}" if i == 0 else block[0], *block[1:-1], block[-1] + more]
+            first, *inside, last = text
+            lines += [f"WITH {first}" if i == 0 else first, *inside, last + more]
         chosen = "" if label is None else f", {label} AS label"
-        table, key = plain(self._entity.name), f"{ENTITY}.{plain(self._entity.key[0])}"
+        table, keys = plain(self._entity.name), [f"{ENTITY}.{plain(key)}" for key in self._entity.key]
         there = self._clock.known(self._entity, ENTITY) if known is None else known
-        lines.append(f"SELECT c.cutoff, {key}{chosen}")
+        lines.append(f"SELECT c.cutoff, {', '.join(keys)}{chosen}")
         lines.append("FROM cutoffs c")
         lines.append(f"JOIN {table} {ENTITY} ON {' AND '.join(there)}" if there else f"CROSS JOIN {table} {ENTITY}")
         lines += self._joins.lines
-        lines += [
-            f"LEFT JOIN {plain(block.name)} {alias} ON {alias}.cutoff = c.cutoff AND {alias}.entity = {key}"
-            for block, alias in self._blocks.values()
-        ]
+        for block, alias in self._blocks.values():
+            same = "".join(f" AND {alias}.{plain(name)} = {key}" for name, key in zip(self._names, keys, strict=True))
+            lines.append(f"LEFT JOIN {plain(block.name)} {alias} ON {alias}.cutoff = c.cutoff{same}")
         wanted = conjoined(conditions)
         lines += [f"{'WHERE' if i == 0 else '    AND'} {c}" for i, c in enumerate(wanted)]
         return "\n".join(lines)
@@ -83,14 +84,14 @@ class Query:
         """A condition on entities."""
         return condition(node, self)
 
-    def _block(self, table: Table, aggregate: Aggregate, key: str, lines: list[str]) -> tuple[Block, str]:
+    def _block(self, table: Table, aggregate: Aggregate, key: tuple[str, ...], lines: list[str]) -> tuple[Block, str]:
         """The block that reads these rows, and its alias beside the entity."""
-        place = (key, *lines)
+        place = (key, tuple(lines))
         if place not in self._blocks:
             name = f"{table.name}_{'ahead' if aggregate.window.end > 0 else 'before'}"
             used = (
                 {n.lower() for n in self._schema.tables} | {block.name.lower() for block, _ in self._blocks.values()} | {"cutoffs"}
             )
             free = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 1000))) if n.lower() not in used)
-            self._blocks[place] = (Block(free, key, lines), self._joins.alias(free))
+            self._blocks[place] = (Block(free, tuple(zip(self._names, key, strict=True)), lines), self._joins.alias(free))
         return self._blocks[place]

@@ -35,7 +35,7 @@ references = { boss = "staff" }
 """
 TABLES = {
     "users": "SELECT '1' AS id, DATE '2025-01-01' AS born",
-    "shops": "SELECT 1 AS town, 2 AS number, 'corner' AS title",
+    "shops": "SELECT 1 AS town, 2 AS number, 'corner' AS title UNION ALL SELECT 1, 3, 'field'",
     "sales": """SELECT * FROM (VALUES (7, TIMESTAMPTZ '2025-02-02 00:00:00+00', 1, 1, 2, 3::HUGEINT),
         (8, TIMESTAMPTZ '2025-02-11 01:00:00+01', 1, 1, 2, 5)) v(sale, "at", "user", town, number, amount)""",
     "visits": "SELECT * FROM (VALUES (1, DATE '2025-02-03', 1, 2), (2, DATE '2025-02-12', 1, 2)) v(visit, day, town, number)",
@@ -70,6 +70,14 @@ def sandbox(database: Database) -> Iterator[Sandbox]:
         ("PREDICT COUNT(visits.*, 0, 10, days) FOR sales.sale", {"7": ["-", 1]}),
         ("PREDICT COUNT(visits.*, 0, 10, days) FOR sales.sale WHERE shops.title <> 'corner'", {}),
         ("PREDICT COUNT(sales.* VIA town, 0, 10, days) FOR sales.sale", {"7": ["-", 1]}),
+        # a key of two columns, named by either: sales lie under it, visits too; a shop without any has none
+        ("PREDICT SUM(sales.amount, 0, 10, days) FOR shops.town", {"(1, 2)": [3, 5], "(1, 3)": [0, 0]}),
+        ("PREDICT COUNT(visits.*, 0, 10, days) FOR EACH shops.number", {"(1, 2)": [1, 1], "(1, 3)": [0, 0]}),
+        (
+            "PREDICT LIST_DISTINCT(sales.user, 0, 10, days) RANK TOP 3 FOR shops.town WHERE COUNT(visits.*, -9, 0, days) > 0",
+            {"(1, 2)": ["-", [1]]},
+        ),
+        ("PREDICT MAX(visits.number, 0, 10, days) FOR shops.number WHERE shops.town = 1", {"(1, 2)": [2, 2]}),
     ],
 )
 def test__paths__lead_to_the_entity(sentence, labels, database, sandbox, tmp_path):

@@ -105,7 +105,8 @@ p3,ware,9
 """,
     "notes": "note,customer\n1,a\n",
     "loose": "id,at,value\n1,2025-02-02 00:00:00,1\n",
-    "pairs": "left,right\n1,1\n",
+    "keyless": "word\nx\n",
+    "pairs": "left,right,note\n1,1,x\n",
     "order": "id,kunde,wann,größe\n1,a,2025-02-03 00:00:00,1\n2,b,2025-02-13 00:00:00,5\n",
 }
 CUTOFFS = ("2025-02-01", "2025-02-11")
@@ -134,6 +135,12 @@ def queries(database: Database, made: Compiled, folder: Path) -> tuple[str, str,
     return task.population_sql, task.label_sql, task.horizon
 
 
+def _pairs(table: pa.Table, width: int) -> list[tuple[object, object]]:
+    """Cutoff and key of every row; a key of several columns is a tuple."""
+    cutoffs, *keys = (table[i].to_pylist() for i in range(width))
+    return list(zip(cutoffs, keys[0] if len(keys) == 1 else zip(*keys, strict=True), strict=True))
+
+
 def answers(
     database: Database, sandbox: Sandbox, made: Compiled, folder: Path, cutoffs: tuple[str, ...] = CUTOFFS
 ) -> dict[str, list[object]]:
@@ -143,10 +150,10 @@ def answers(
     grid = pa.table({"cutoff": pa.array(times, pa.timestamp("us"))})
     params = {"horizon": to_datetime(horizon) - to_datetime(0)}
     people, labels = (sandbox.select(sql, "the task", {"cutoffs": grid}, params) for sql in (population, label))
-    asked = set(zip(people[0].to_pylist(), people[1].to_pylist(), strict=True))
+    assert labels.column_names == [*people.column_names, "label"]
+    asked = set(_pairs(people, people.num_columns))
     assert len(asked) == len(people)
-    assert labels.column_names[2] == "label"
-    found = {(c, k): v for c, k, v in zip(*(labels[i].to_pylist() for i in range(3)), strict=True)}
+    found = dict(zip(_pairs(labels, people.num_columns), labels["label"].to_pylist(), strict=True))
     assert len(found) == len(labels)
     entities = sorted({key for _, key in asked & found.keys()}, key=str)
     return {str(key): [found[c, key] if (c, key) in asked & found.keys() else "-" for c in times] for key in entities}
