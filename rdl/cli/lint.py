@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rdl.database import Database
     from rdl.task import Task
     from rdl.task.lint import Finding
+    from rdl.task.population import PopulationGap
 
 
 def print_lint(database: "Database", as_json: bool) -> None:
@@ -28,23 +29,31 @@ def print_lint(database: "Database", as_json: bool) -> None:
         say_broken(name, error, as_json)
     for task in catalog.tasks.values():
         try:
-            found = _lint(database, task)
+            found, gap = _lint(database, task)
         except DataError as error:
             bad = True
             say_broken(task.name, error, as_json)
             continue
         bad |= any(finding.severity is Severity.ERROR for finding in found)
-        facts = {"task": task.name, "file": str(task.path), "findings": [finding.to_json() for finding in found]}
-        say(as_json, facts, [_head(task, found), *(line for finding in found for line in _lines(finding))])
+        facts = {
+            "task": task.name,
+            "file": str(task.path),
+            "findings": [finding.to_json() for finding in found],
+            "population_gap": None if gap is None else gap.to_json(),
+        }
+        said = [line for finding in found for line in _lines(finding)]
+        told = [] if gap is None else [f"  warning: {gap.sentence()}"]
+        say(as_json, facts, [_head(task, found), *said, *told])
     if bad:
         raise typer.Exit(DataError.exit_code)
 
 
-def _lint(database: "Database", task: "Task") -> "tuple[Finding, ...]":
+def _lint(database: "Database", task: "Task") -> "tuple[tuple[Finding, ...], PopulationGap | None]":
     from rdl.task.lint import lint
+    from rdl.task.population import population_gap
 
     with progress():
-        return lint(database, task)
+        return lint(database, task), population_gap(database, task)
 
 
 def _head(task: "Task", found: "tuple[Finding, ...]") -> str:

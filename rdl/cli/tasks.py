@@ -26,6 +26,7 @@ def tasks(
     """Show the tasks: the labels of each split, their base rate and drift, what was left out, and what cannot be asked."""
     from rdl.task import Split
     from rdl.task.catalog import read_catalog
+    from rdl.task.population import population_gap
     from rdl.task.profile import profile_splits
     from rdl.task.sample import OLDEST
     from rdl.timeline import format_duration
@@ -40,6 +41,7 @@ def tasks(
     for task in catalog.tasks.values():
         with progress():
             splits = profile_splits(database, task)
+            gap = population_gap(database, task)
         facts = {
             "task": task.name,
             "kind": task.kind.value,
@@ -49,10 +51,13 @@ def tasks(
             "metric": task.metric,
             "oldest_weight": OLDEST,
             "splits": {split.value: profile.to_json() for split, profile in splits.items()},
+            "population_gap": None if gap is None else gap.to_json(),
         }
         lines = [_head(task)]
         for split in Split:
             lines += _split_lines(split.value, splits[split], wants_chart())
+        if gap is not None:
+            lines.append(f"  warning: {gap.sentence()}")
         lines.append(f"  where training takes fewer labels, the oldest is drawn with weight {OLDEST:g}, the newest with 1")
         say(as_json, facts, lines)
     for name, error in catalog.broken.items():

@@ -101,7 +101,7 @@ def log_run(
 
 def lineage_of(database: Database, task: Task, model: "Model") -> dict[str, str]:
     """What a model was made from: the hashes that answer whether two models could differ, and why."""
-    from rdl.model import code_version
+    from rdl.database.version import code_version
 
     tables = database.schema.tables.values()
     shape = [[t.name, t.key, t.time, t.lag, [[c.name, c.semantic.value, c.sql_type] for c in t.columns]] for t in tables]

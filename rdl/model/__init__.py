@@ -1,6 +1,5 @@
 """The recipe that fits members and joins them: choose, fit, predict, save, load."""
 
-from rdl.model.cache import code_version
 from rdl.model.fitted import Model, Predictions
 from rdl.model.inputs import Source
 from rdl.model.recipe import fit_model
@@ -14,7 +13,6 @@ __all__ = [
     "Model",
     "Predictions",
     "Source",
-    "code_version",
     "fit_model",
     "load_model",
     "resolve_members",

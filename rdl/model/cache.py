@@ -10,13 +10,10 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from rdl import __version__
 from rdl.database import Database
-from rdl.database.engine import shipped
+from rdl.database.version import code_version
 from rdl.errors import ModelFileError
 from rdl.model.fitted import Model
 from rdl.model.settings import Choices, FitSettings
@@ -57,14 +54,3 @@ def cached_model(database: Database, key: str, make: Callable[[], Model]) -> Mod
     model = make()
     save_model(model, folder)
     return model
-
-
-@cache
-def code_version() -> str:
-    """The version of rdl with a hash of its sources and SQL: changed code fits anew."""
-    package, templates = Path(__file__).resolve().parent.parent, shipped("sql")
-    digest = hashlib.sha256()
-    for root, pattern in ((package, "*.py"), (templates, "*.sql")):
-        for path in sorted(root.rglob(pattern)):
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:12]}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rdl.model import code_version
+from rdl.database.version import code_version
 from rdl.pipeline.step import Step, Unit
 
 if TYPE_CHECKING:

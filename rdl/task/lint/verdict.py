@@ -11,6 +11,7 @@ from rdl.database import Database
 from rdl.errors import TaskError
 from rdl.task.lint.finding import Finding, Rule, Severity
 from rdl.task.lint.place import allowed, places
+from rdl.task.population import population_gap
 from rdl.task.task import Task
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def lint(database: Database, task: Task) -> tuple[Finding, ...]:
 
 
 def refuse_leaks(database: Database, task: Task) -> None:
-    """Log the task's findings, and refuse to train on one that is an error.
+    """Log the task's findings and how its population differs from those scored; refuse to train on a finding that is an error.
 
     Raises:
         TaskError: a finding is an error and not silenced in the task file.
@@ -52,6 +53,9 @@ def refuse_leaks(database: Database, task: Task) -> None:
         if finding.severity is Severity.WARNING:
             log.warning("lint: %s, line %d: %s (%s)", task.path.name, finding.line, finding.what, finding.rule.value)
     _refuse(found, task)
+    gap = None if Rule.POPULATION_FROM_FUTURE.value in allowed(task) else population_gap(database, task)
+    if gap is not None:
+        log.warning("%s: %s", task.name, gap.sentence())
 
 
 def _refuse(found: tuple[Finding, ...], task: Task) -> None:
