@@ -22,9 +22,9 @@ from rdl.gnn import past
 from rdl.gnn.batches import stream
 from rdl.gnn.model import Blueprint, GraphModel
 from rdl.graph import GraphStore, Sampler
-from rdl.task import History, Kind, Seeds
+from rdl.task import History, Seeds
 
-FORMAT = 1
+FORMAT = 2
 
 _JSON, _WEIGHTS = "gnn.json", "gnn.safetensors"
 _REFIT = "restore the folder from where it came, or fit the model again"
@@ -49,7 +49,7 @@ class FittedGnn:
     report: Mapping[str, Any]
 
     def predict(self, store: GraphStore, seeds: Seeds, history: History | None = None) -> NDArray[np.float64]:
-        """float64[n]: the probability of a binary label, or the value.
+        """float64[n]: the probability of a binary label, or the value; or float64[n, classes] probabilities.
 
         A seed's prediction depends on what was visible at its `as_of`, not on the other seeds. `history` holds the task's past
         labels where the network was trained with them. Raises GraphError for a graph of another schema.
@@ -95,31 +95,27 @@ class FittedGnn:
 def predict(
     model: GraphModel, plan: Blueprint, store: GraphStore, sampler: Sampler, seeds: Seeds, history: History | None
 ) -> NDArray[np.float64]:
-    """Predictions [n] of a model in evaluation mode, batch by batch."""
+    """Predictions [n, …] of a model in evaluation mode, batch by batch."""
     device = next(model.parameters()).device
     labels = torch.from_numpy(past_features(plan, seeds, history))
-    outputs = np.empty(len(seeds), np.float64)
+    outputs = np.empty((len(seeds), *plan.answer.shape), np.float64)
     model.eval()
     with torch.inference_mode():
         for batch in stream(store, sampler, seeds, plan.settings.batch_size):
             place = batch[plan.entity_table].input_id
-            logits = model(batch.to(device), labels[place].to(device))
-            outputs[place.cpu().numpy()] = finish(plan, logits.double()).cpu().numpy()
+            output = model(batch.to(device), labels[place].to(device))
+            outputs[place.cpu().numpy()] = plan.answer.finish(output.double()).cpu().numpy()
     return outputs
-
-
-def finish(plan: Blueprint, outputs: Tensor) -> Tensor:
-    """Probabilities from logits, or values from standardised ones."""
-    return torch.sigmoid(outputs) if plan.kind is Kind.BINARY else outputs * plan.spread + plan.mean
 
 
 def past_features(plan: Blueprint, seeds: Seeds, history: History | None) -> NDArray[np.float32]:
     """The past labels' numbers [n, k] of the seeds; [n, 0] for a network that reads none."""
-    if not plan.reads_history:
+    if not plan.past:
         return np.empty((len(seeds), 0), np.float32)
     none = np.empty(0, np.int64)
-    given = history or History(none, none, none, np.empty(0, np.float64))
-    return past.PastLabels(given, plan.settings.history, plan.mean, plan.spread).features(seeds)
+    given = history or History(none, none, none, np.empty((0, plan.past)))
+    mean, spread = plan.answer.mean[: plan.past], plan.answer.spread[: plan.past]
+    return past.PastLabels(given, plan.settings.history, mean, spread).features(seeds)
 
 
 def make_sampler(store: GraphStore, plan: Blueprint, seed: int) -> Sampler:

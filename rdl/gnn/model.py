@@ -1,6 +1,5 @@
 """Encoder, network and head as one module, and all that is needed to build it again."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,43 +9,40 @@ from torch_geometric.data import HeteroData
 
 from rdl.errors import UsageError, nearest
 from rdl.gnn import past
+from rdl.gnn.answer import Answer
 from rdl.gnn.encoder import GraphEncoder
 from rdl.gnn.head import Head
 from rdl.gnn.networks import NETWORKS
 from rdl.gnn.settings import GnnSettings
 from rdl.gnn.statistics import TableStatistics
-from rdl.task import Kind
 
 
 @dataclass(frozen=True, eq=False)
 class Blueprint:
     """A network without its weights: what `FittedGnn` writes as JSON.
 
-    `mean` and `spread` standardise the target (0 and 1 for a binary one's loss; past labels are standardised by them always).
+    `past` is how many channels the past labels have that the head reads; 0 where it reads none. They are standardised by the
+    answer's mean and spread.
     """
 
     settings: GnnSettings
-    kind: Kind
+    answer: Answer
     entity_table: str
     tables: tuple[str, ...]
     edges: tuple[tuple[str, str, str], ...]
     statistics: Mapping[str, TableStatistics]
-    mean: float
-    spread: float
-    reads_history: bool
+    past: int
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
             "settings": self.settings.to_json(),
-            "kind": self.kind.value,
+            "answer": self.answer.to_json(),
             "entity_table": self.entity_table,
             "tables": list(self.tables),
             "edges": [list(edge) for edge in self.edges],
             "statistics": {name: stats.to_json() for name, stats in self.statistics.items()},
-            "mean": self.mean,
-            "spread": self.spread,
-            "reads_history": self.reads_history,
+            "past": self.past,
         }
 
     @staticmethod
@@ -56,19 +52,17 @@ class Blueprint:
             raise ValueError(f"the entity table {values['entity_table']!r} is not one of {values['tables']}")
         return Blueprint(
             settings=GnnSettings.from_json(values["settings"]),
-            kind=Kind(values["kind"]),
+            answer=Answer.from_json(values["answer"]),
             entity_table=str(values["entity_table"]),
             tables=tuple(values["tables"]),
             edges=tuple((a, b, c) for a, b, c in values["edges"]),
             statistics={name: TableStatistics.from_json(stats) for name, stats in values["statistics"].items()},
-            mean=float(values["mean"]),
-            spread=float(values["spread"]),
-            reads_history=bool(values["reads_history"]),
+            past=int(values["past"]),
         )
 
 
 class GraphModel(nn.Module):
-    """`forward(batch, past)` returns float32[seeds]: logits, or standardised values."""
+    """`forward(batch, past)` returns float32[seeds, width], which `plan.answer` makes predictions of."""
 
     def __init__(self, plan: Blueprint) -> None:
         super().__init__()
@@ -80,13 +74,11 @@ class GraphModel(nn.Module):
         self.network = NETWORKS[settings.network](
             (plan.tables, plan.edges), plan.entity_table, settings.channels, len(settings.fanouts), settings.dropout
         )
-        labels = past.width(settings.history) if plan.reads_history else 0
-        share = min(max(plan.mean, 1e-3), 1 - 1e-3)
-        base = math.log(share / (1 - share)) if plan.kind is Kind.BINARY else 0.0
-        self.head = Head(settings.channels, labels, base, settings.dropout)
+        labels = past.width(settings.history, plan.past) if plan.past else 0
+        self.head = Head(settings.channels, labels, plan.answer.base(), settings.dropout)
 
     def forward(self, batch: HeteroData, labels: Tensor) -> Tensor:
-        """Outputs [seeds] for a batch and its seeds' past labels [seeds, k]."""
+        """Outputs [seeds, width] for a batch and its seeds' past labels [seeds, k]."""
         root = self.network(self.encoder(batch), batch)  # [seeds, channels]
         seeds = batch[self.entity_table]
         output: Tensor = self.head(root, labels, seeds.cutoff, seeds.as_of)

@@ -14,36 +14,43 @@ RECENT = 20
 
 @dataclass(frozen=True, eq=False)
 class PastLabels:
-    """Past labels ready to be looked up; `last` of them are read one by one, standardised by `mean` and `spread`."""
+    """Past labels ready to be looked up: `last` of them are read one by one.
+
+    Values [m, channels], or [m] for one channel, are standardised by `mean` and `spread` [channels].
+    """
 
     history: History
     last: int
-    mean: float
-    spread: float
+    mean: tuple[float, ...]
+    spread: tuple[float, ...]
 
     def features(self, seeds: Seeds) -> NDArray[np.float32]:
-        """float32[n, width(last)]: the last labels (newest first) and whether they exist, means, count, and the newest's age."""
+        """float32[n, width(last, channels)]: what is known of each seed's past labels.
+
+        Their mean and their recent mean by channel, how many there are, the newest's age; then, newest first, the last labels by
+        channel and whether they exist.
+        """
         order = np.lexsort((self.history.time, self.history.entity))
         entity, time = self.history.entity[order], self.history.time[order]
-        values = (self.history.value[order] - self.mean) / self.spread
+        values = self.history.value.reshape(len(order), len(self.mean))[order]  # [m, channels]
+        values = (values - np.array(self.mean)) / np.array(self.spread)
         begin, end = _spans(entity, time, seeds)
-        total = np.concatenate([[0.0], np.cumsum(values)])
+        total = np.concatenate([np.zeros((1, len(self.mean))), np.cumsum(values, axis=0)])
         count = end - begin
-        recent = np.maximum(begin, end - RECENT)
-        columns = [_mean(total, begin, end), _mean(total, recent, end), np.log1p(count) / 3]
         moments = np.concatenate([self.history.cutoff[order], [0]])
         newest = np.where(count > 0, moments[np.where(count > 0, end - 1, -1)], seeds.cutoff)
-        columns.append(np.log1p((seeds.cutoff - newest) / DAY) / 5)
-        padded = np.concatenate([values, [0.0]])
+        columns = [_mean(total, begin, end), _mean(total, np.maximum(begin, end - RECENT), end)]
+        columns += [np.log1p(count[:, None]) / 3, np.log1p((seeds.cutoff - newest)[:, None] / DAY) / 5]
+        padded = np.concatenate([values, np.zeros((1, len(self.mean)))])
         for lag in range(1, self.last + 1):
             known = count >= lag
-            columns += [padded[np.where(known, end - lag, -1)], known.astype(np.float64)]
-        return np.stack(columns, axis=1).astype(np.float32)
+            columns += [padded[np.where(known, end - lag, -1)], known[:, None].astype(np.float64)]
+        return np.concatenate(columns, axis=1).astype(np.float32)
 
 
-def width(last: int) -> int:
+def width(last: int, channels: int) -> int:
     """How many numbers `PastLabels.features` gives a seed."""
-    return 4 + 2 * last
+    return 2 * channels + 2 + last * (channels + 1)
 
 
 def _spans(entity: NDArray[np.int64], time: NDArray[np.int64], seeds: Seeds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -58,4 +65,4 @@ def _spans(entity: NDArray[np.int64], time: NDArray[np.int64], seeds: Seeds) -> 
 
 
 def _mean(total: NDArray[np.float64], begin: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray((total[end] - total[begin]) / np.maximum(end - begin, 1))
+    return np.asarray((total[end] - total[begin]) / np.maximum(end - begin, 1)[:, None])

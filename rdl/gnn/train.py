@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rdl.errors import TaskError
+from rdl.gnn.answer import Answer, make_answer
 from rdl.gnn.batches import stream
 from rdl.gnn.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
 from rdl.gnn.fitted import FittedGnn, choose_device, fixed_threads, make_sampler, past_features, predict
-from rdl.gnn.head import loss
 from rdl.gnn.model import Blueprint, GraphModel
 from rdl.gnn.settings import GnnSettings
 from rdl.gnn.statistics import fit_statistics
@@ -49,19 +49,23 @@ def fit_gnn(
     checkpoint: Path | None = None,
     history: History | None = None,
     valid_history: History | None = None,
+    classes: int = 0,
+    metric: str | None = None,
 ) -> FittedGnn:
     """Train a network on the seeds' visible neighbourhoods.
 
-    With `valid`, training stops when its AUROC (binary) or MAE (regression) has not improved for `settings.patience` epochs, and
-    the best epoch is kept; without, exactly `settings.epochs` epochs are trained. `history` holds the task's past labels
+    With `valid`, training stops when its score (see `rdl.gnn.answer`) has not improved for `settings.patience` epochs, and the
+    best epoch is kept; without, exactly `settings.epochs` epochs are trained. `history` holds the task's past labels
     (`valid_history` those for the validation seeds, where they lie on another lattice). With `checkpoint`, the file is replaced
     after every epoch and a run that finds its own file there goes on from it. A budget that runs out ends training where it is.
-    Raises TaskError when there is nothing to learn from.
+    `classes` is how many the task knows, where labels name classes; `metric` is what it is judged by, by default the kind's.
+    Raises TaskError when there is nothing to learn from, or targets that are not of the kind.
     """
     if not len(train):
         raise TaskError("there is no training label", fix="choose a later as-of")
     started = time.monotonic()
-    plan = make_plan(store, kind, entity_table, train, settings, seed, reads_history=history is not None)
+    answer = make_answer(kind, train.target, classes, metric)
+    plan = make_plan(store, answer, entity_table, train.seeds, settings, seed, history)
     with fixed_threads(settings.threads), seeded(seed, 0):
         run = _Run(store, plan, train, seed, history, started)
         late = valid_history if valid_history is not None else history
@@ -73,24 +77,21 @@ def fit_gnn(
 
 
 def make_plan(
-    store: GraphStore, kind: Kind, entity_table: str, train: Labels, settings: GnnSettings, seed: int, *, reads_history: bool
+    store: GraphStore, answer: Answer, entity_table: str, train: Seeds, settings: GnnSettings, seed: int, history: History | None
 ) -> Blueprint:
     """The network's blueprint, with the statistics of what the training seeds may see."""
     rng = np.random.default_rng([seed, 0])
     some = np.sort(rng.permutation(len(train))[:SAMPLE])
     sampler = Sampler(store, entity_table, settings.fanouts, settings.strategy, seed)
-    batches = stream(store, sampler, train.seeds[some], settings.batch_size)
-    spread = float(train.target.std())
+    batches = stream(store, sampler, train[some], settings.batch_size)
     return Blueprint(
         settings=settings,
-        kind=kind,
+        answer=answer,
         entity_table=entity_table,
         tables=tuple(store.node_types),
         edges=tuple(store.edge_types),
-        statistics=fit_statistics(store, entity_table, int(train.seeds.as_of.max()), batches),
-        mean=float(train.target.mean()),
-        spread=spread if spread > 1e-12 else 1.0,
-        reads_history=reads_history,
+        statistics=fit_statistics(store, entity_table, int(train.as_of.max()), batches),
+        past=0 if history is None else int(np.prod(history.value.shape[1:])),
     )
 
 
@@ -111,8 +112,7 @@ class _Run:
         )
         self.progress = Progress(run="")
         self.sampler = make_sampler(store, plan, seed)
-        scaled = train.target if plan.kind is Kind.BINARY else (train.target - plan.mean) / plan.spread
-        self.target = torch.from_numpy(scaled.astype(np.float32))
+        self.target = torch.from_numpy(plan.answer.target(train.target))
         self.started = started
 
     def train(self, valid: Labels | None, history: History | None, checkpoint: Path | None) -> None:
@@ -196,7 +196,7 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         output = self.model(batch.to(self.device), labels[place.cpu()].to(self.device))
-        value = loss(self.plan.kind, output, target[place.cpu()].to(self.device))
+        value = self.plan.answer.loss(output, target[place.cpu()].to(self.device))
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
@@ -217,7 +217,7 @@ class _Run:
         self.model.load_state_dict(self.average)
         found = predict(self.model, self.plan, self.store, self.sampler, valid.seeds, history)
         self.model.load_state_dict(kept)
-        value = score(self.plan.kind, valid.target, found)
+        value = self.plan.answer.score(valid.target, found)
         self.progress.scores = (*self.progress.scores, value)
         if not self.progress.best_epoch or value > self.progress.best_score:
             self.progress.best_epoch, self.progress.best_score = self.progress.epoch, value
@@ -237,17 +237,6 @@ class _Run:
     def _budget_ended(self) -> bool:
         budget = self.settings.budget_s
         return budget is not None and self.progress.step > 0 and time.monotonic() - self.started > budget
-
-
-def score(kind: Kind, target: NDArray[np.float64], found: NDArray[np.float64]) -> float:
-    """Larger is better: AUROC (minus cross entropy where there is one class only), or minus the mean absolute error."""
-    from sklearn.metrics import log_loss, roc_auc_score
-
-    if kind is not Kind.BINARY:
-        return -float(np.abs(target - found).mean())
-    if len(np.unique(target)) == 1:
-        return -float(log_loss(target, found, labels=[0.0, 1.0]))
-    return float(roc_auc_score(target, found))
 
 
 @contextmanager

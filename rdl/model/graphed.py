@@ -27,7 +27,7 @@ class FittedGraphed(FittedMember):
     gnn: "FittedGnn"
 
     def predict(self, inputs: Prepared, source: Source) -> Float64:
-        """[n] probability or value."""
+        """[n] probability or value, or [n, classes] probabilities."""
         return self.gnn.predict(source.graph, inputs.seeds, inputs.history)
 
     def save(self, folder: Path) -> None:
@@ -84,4 +84,6 @@ class Graphed(Member):
             context.settings.seed,
             context.checkpoints / f"{self.name}-{step}",
             train.inputs.history,
+            classes=len(context.source.task.classes),
+            metric=context.metric,
         )

@@ -1,13 +1,13 @@
 """A tiny database whose label is two hops away: did a user's last visits lead to shops of the good brand?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rdl.gnn import GnnSettings
 from rdl.graph import GraphStore, NodeTable
 from rdl.graph.hashing import hash_value
-from rdl.task import Labels, Seeds
+from rdl.task import Kind, Labels, Seeds
 from rdl.timeline import ALWAYS, DAY
 
 USERS, SHOPS, VISITS = 300, 40, 2400
@@ -37,9 +37,27 @@ class Shops:
     labels: Labels
     share: np.ndarray
 
+    def asked(self, kind: Kind) -> "Shops":
+        """The same world with labels of another kind, all of them from the share of good visits."""
+        return replace(self, labels=Labels(self.labels.seeds, _target(kind, self.share)))
+
     def halves(self) -> tuple[Labels, Labels]:
         """Two thirds of the users, and the others."""
         return self.labels[: 2 * USERS // 3], self.labels[2 * USERS // 3 :]
+
+
+CLASSES = {Kind.BINARY: 0, Kind.REGRESSION: 0, Kind.MULTICLASS: 3, Kind.MULTILABEL: 2}
+"""How many classes the labels of each kind name."""
+
+
+def _target(kind: Kind, share: np.ndarray) -> np.ndarray:
+    few, many = share < 0.4, share > 0.6
+    return {
+        Kind.BINARY: (share > 0.5).astype(np.float64),
+        Kind.REGRESSION: 50 + 20 * share,
+        Kind.MULTICLASS: np.where(few, 1.0, np.where(many, 2.0, 0.0)),
+        Kind.MULTILABEL: np.stack([few, share > 0.5], axis=1).astype(np.float64),
+    }[kind]
 
 
 def make_shops(*, cut=False, more_after=0, table="items", brand_of_new=None) -> Shops:

@@ -13,24 +13,24 @@ from rdl.errors import GraphError, ModelFileError
 from rdl.gnn import FittedGnn, fit_gnn
 from rdl.task import Kind, Seeds
 from rdl.timeline import DAY
-from tests.gnn.shops import CUTOFF, SHOPS, SMALL, USERS, make_shops
+from tests.gnn.shops import CLASSES, CUTOFF, SHOPS, SMALL, USERS, make_shops
 
 
 @cache
-def fitted():
-    world = make_shops()
-    return fit_gnn(world.store, Kind.BINARY, "users", world.labels, None, replace(SMALL, epochs=2), 0)
+def fitted(kind=Kind.BINARY):
+    world = make_shops().asked(kind)
+    return fit_gnn(world.store, kind, "users", world.labels, None, replace(SMALL, epochs=2), 0, classes=CLASSES[kind])
 
 
-def test__saved_and_loaded__predicts_the_same(tmp_path):
-    world = make_shops()
-    fitted().save(tmp_path)
+@pytest.mark.parametrize("kind", list(CLASSES))
+def test__saved_and_loaded__predicts_the_same(tmp_path, kind):
+    world, kept = make_shops(), fitted(kind)
+    kept.save(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"gnn.json", "gnn.safetensors"}
     loaded = FittedGnn.load(tmp_path)
-    np.testing.assert_array_equal(
-        loaded.predict(world.store, world.labels.seeds), fitted().predict(world.store, world.labels.seeds)
-    )
-    assert (loaded.best_epoch, loaded.seed, loaded.report) == (fitted().best_epoch, fitted().seed, fitted().report)
+    np.testing.assert_array_equal(loaded.predict(world.store, world.labels.seeds), kept.predict(world.store, world.labels.seeds))
+    assert (loaded.plan.answer, loaded.best_epoch) == (kept.plan.answer, kept.best_epoch)
+    assert (loaded.seed, loaded.report) == (kept.seed, kept.report)
 
 
 def flip(path):
@@ -41,6 +41,11 @@ def flip(path):
 
 def change(path, **values):
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def wider(plan):
+    """The plan with an answer of more classes than the weights have."""
+    return {**plan, "answer": {"kind": "multiclass", "mean": [0.5, 0.5], "spread": [1.0, 1.0], "metric": "accuracy"}}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +60,8 @@ def change(path, **values):
         lambda folder: change(folder / "gnn.json", plan={}),
         lambda folder: change(folder / "gnn.json", plan={**fitted().plan.to_json(), "entity_table": 3}),
         lambda folder: change(folder / "gnn.json", plan={**fitted().plan.to_json(), "settings": {"channels": 9}}),
+        lambda folder: change(folder / "gnn.json", plan={**fitted().plan.to_json(), "answer": {"kind": "multiclass"}}),
+        lambda folder: change(folder / "gnn.json", plan=wider(fitted().plan.to_json())),
     ],
 )
 def test__harmed_files__are_refused(tmp_path, harm):
@@ -65,20 +72,21 @@ def test__harmed_files__are_refused(tmp_path, harm):
 
 
 @cache
-def predicts(more_after):
+def predicts(kind, more_after):
     store = make_shops(more_after=more_after).store
-    return lambda seeds: fitted().predict(store, seeds)
+    return lambda seeds: fitted(kind).predict(store, seeds)
 
 
+@pytest.mark.parametrize("kind", [Kind.BINARY, Kind.MULTICLASS, Kind.MULTILABEL])
 @settings(max_examples=10)
 @given(st.lists(st.tuples(st.integers(0, USERS - 1), st.integers(-30, 0)), min_size=1, max_size=12), st.integers(0, 12))
-def test__prediction__does_not_depend_on_the_batch_nor_on_the_future(pairs, cut):
+def test__prediction__does_not_depend_on_the_batch_nor_on_the_future(kind, pairs, cut):
     entity, days = np.array(pairs, np.int64).T
     seeds = Seeds.at(entity, CUTOFF + days * DAY)
-    together = predicts(50)(seeds)
-    apart = np.concatenate([predicts(0)(seeds[:cut]), predicts(0)(seeds[cut:])])
+    together = predicts(kind, 50)(seeds)
+    apart = np.concatenate([predicts(kind, 0)(seeds[:cut]), predicts(kind, 0)(seeds[cut:])])
     np.testing.assert_allclose(together, apart, atol=1e-6)
-    np.testing.assert_allclose(predicts(0)(seeds[::-1])[::-1], apart, atol=1e-6)
+    np.testing.assert_allclose(predicts(kind, 0)(seeds[::-1])[::-1], apart, atol=1e-6)
 
 
 def test__unseen_categories__predict_something():
