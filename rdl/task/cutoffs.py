@@ -3,6 +3,10 @@
 Training cutoffs run backward from `validate`, validation cutoffs forward from it, test cutoffs forward from `test`, all within the
 task's `start` and `stop`; every one of them leaves its label room to become mature before the next split begins, or before the data
 ends. Where cutoffs are calendar starts or listed, `validate` and `test` are two of them.
+
+Labels that are stored, or stand in the entities' own rows, lie at cutoffs of their own (`Task.fixed`): training takes those before
+`validate`, validation those from it on, and test those from `test` on. A task without time (`Task.static`) has one cutoff, and its
+splits and folds are drawn by a hash.
 """
 
 from dataclasses import dataclass
@@ -12,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdl.errors import TaskError
+from rdl.task.draw import drawn
 from rdl.task.seeds import Int, Labels, Seeds
-from rdl.task.task import Task
+from rdl.task.task import FAR, Task
 from rdl.timeline import format_time
 
 
@@ -31,6 +36,10 @@ def split_cutoffs(task: Task, split: Split, span: tuple[int, int]) -> Int:
     Raises:
         TaskError: the split is empty, or training has fewer than three cutoffs.
     """
+    if task.static:
+        return np.array([task.test], dtype=np.int64)
+    if task.fixed:
+        return _fixed_split(task, split)
     _check_span(task, span)
     start, end = span
     if split is Split.TRAIN:
@@ -61,8 +70,11 @@ def mature_cutoffs(task: Task, as_of: int, span: tuple[int, int]) -> Int:
     Raises:
         TaskError: there are fewer than three.
     """
-    newest = min(as_of - 1 - task.last_read(0), span[1])  # a window that begins after the data's end was never seen
-    cutoffs = _within(task, task.validate, span[0], newest)
+    if task.static:
+        return np.array([min(as_of, task.test)], dtype=np.int64)
+    newest = as_of - 1 - task.last_read(0)
+    reach = span[0], min(newest, span[1])  # a window that begins after the data's end was never seen
+    cutoffs = task.lattice.anchors(-FAR, newest) if task.fixed else _within(task, task.validate, *reach)
     if len(cutoffs) < 3:
         raise TaskError(
             f"only {len(cutoffs)} training cutoffs are mature as of {format_time(as_of)}",
@@ -81,17 +93,39 @@ def history_cutoffs(task: Task, cutoffs: Int, start: int) -> Int:
     """
     assert len(np.unique(phase(task, cutoffs))) <= 1
     newest, reach = int(cutoffs.max()), task.last_read(0) + 1
+    if task.static:
+        return np.array([], dtype=np.int64)
+    if task.fixed:
+        return task.lattice.anchors(start, newest - reach)
     return task.lattice.through(newest, start + reach, newest) - reach
 
 
 def phase(task: Task, cutoffs: Int) -> Int:
-    """[n] how far each cutoff lies after an anchor of the task's lattice: equal on one lattice."""
+    """[n] how far each cutoff lies after an anchor of the task's lattice: equal on one lattice; 0 where there is none."""
+    if task.static or task.fixed:
+        return np.zeros(len(cutoffs), dtype=np.int64)
     return task.lattice.phase(cutoffs)
 
 
 def _within(task: Task, through: int, first: int, last: int) -> Int:
     """The points of the lattice through a moment, within [first, last] and the task's own bounds."""
     return task.lattice.through(through, max(first, task.earliest), min(last, task.latest))
+
+
+def _fixed_split(task: Task, split: Split) -> Int:
+    first, last = {
+        Split.TRAIN: (-FAR, task.validate - 1),
+        Split.VALIDATION: (task.validate, task.test - 1),
+        Split.TEST: (task.test, FAR),
+    }[split]
+    cutoffs = task.lattice.anchors(first, last)
+    if not len(cutoffs):
+        raise TaskError(
+            f"no {split.value} label: validation begins on {format_time(task.validate)}, the test on {format_time(task.test)}",
+            where=str(task.path),
+            fix="move the dates, so that every split has labels",
+        )
+    return cutoffs
 
 
 def _check_span(task: Task, span: tuple[int, int]) -> None:
@@ -124,8 +158,12 @@ class Fold:
 def forward_folds(task: Task, labels: Labels, count: int, share: float = 0.4) -> tuple[Fold, ...]:
     """`count` consecutive blocks of time over the latest `share` of the rows, each predicted from what was mature before it.
 
+    A task without time has `count` folds of entities instead, drawn by a hash, each predicted from the others.
+
     Blocks hold whole cutoffs. Fewer blocks come back where there are fewer cutoffs; a block with nothing to train on is left out.
     """
+    if task.static:
+        return _random_folds(labels, count)
     cutoffs, sizes = np.unique(labels.seeds.cutoff, return_counts=True)
     edge = sizes.sum() * (1 - share)
     late = cutoffs[np.cumsum(sizes) > edge]
@@ -137,6 +175,12 @@ def forward_folds(task: Task, labels: Labels, count: int, share: float = 0.4) ->
         if len(train):
             folds.append(Fold(train, valid))
     return tuple(folds)
+
+
+def _random_folds(labels: Labels, count: int) -> tuple[Fold, ...]:
+    fold = (drawn(labels.seeds.entity, labels.seeds.cutoff, 0) * max(count, 2)).astype(np.int64)
+    folds = [Fold(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(max(count, 2))]
+    return tuple(f for f in folds if len(f.train) and len(f.valid))
 
 
 def last_reads(task: Task, seeds: Seeds) -> Int:

@@ -90,7 +90,7 @@ def target_of(header: Header, schema: Schema, path: Path) -> str | None:
     Raises:
         TaskError: a recommendation names none, or one that is unknown or has no key.
     """
-    if header.kind != Kind.RECOMMENDATION:
+    if header.kind != Kind.RECOMMENDATION.value:
         return None
     if header.target is None:
         raise TaskError("a recommendation ranks the rows of a table", where=str(path), fix='name it: target = "products"')

@@ -32,7 +32,9 @@ METRICS = {
 }
 """What a task of each kind may be judged by; the first is the default."""
 
-_FAR = 2**62
+FAR = 2**62
+"""Microseconds further than any cutoff lies from 1970."""
+
 DEFAULT_METRIC = {kind: names[0] for kind, names in METRICS.items()}
 
 Class = str | int
@@ -69,7 +71,8 @@ class Task:
         top: how many rows a recommendation ranks.
         autocomplete: whether the label is a hidden column of the entity's own row.
         stored: whether the labels are not asked but lie beside `path`, as RelBench stores them.
-        static: whether there is no time to split by: one cutoff after all rows, and splits drawn at random.
+        fixed: whether there are labels at the `listed` cutoffs only: those of stored labels, or of the entities' own rows.
+        static: whether there is no time to split by: one cutoff after all rows, `test`, and splits drawn at random.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Task:
     top: int = 10
     autocomplete: bool = False
     stored: bool = False
+    fixed: bool = False
     static: bool = False
 
     def __post_init__(self) -> None:
@@ -116,19 +120,26 @@ class Task:
     @property
     def earliest(self) -> int:
         """`start`, or a time before every cutoff."""
-        return -_FAR if self.start is None else self.start
+        return -FAR if self.start is None else self.start
 
     @property
     def latest(self) -> int:
         """`stop`, or a time after every cutoff."""
-        return _FAR if self.stop is None else self.stop
+        return FAR if self.stop is None else self.stop
 
     @property
     def spacing(self) -> str:
         """The spacing of cutoffs, for a reader."""
+        if self.static:
+            return "no time: splits are random"
         if self.listed:
             return f"{len(self.listed)} listed cutoffs"
         return f"{self.calendar.value} starts" if self.calendar else format_duration(self.every)
+
+    @property
+    def window(self) -> int:
+        """Microseconds by which the past is measured: the horizon, or `every` of labels that look at no time ahead."""
+        return self.horizon or self.every
 
     @property
     def shape(self) -> tuple[int, ...]:
