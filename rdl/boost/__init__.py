@@ -8,19 +8,10 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from rdl.boost.blend import blend, fit_blend
-from rdl.boost.learner import (
-    DEFAULTS,
-    BoostSettings,
-    Curve,
-    FittedBoost,
-    Matrix,
-    best_rounds,
-    fit_boost,
-    learning_curve,
-    recency_weight,
-    select_columns,
-    with_rounds,
-)
+from rdl.boost.learner import FittedBoost, fit_boost, recency_weight, select_columns
+from rdl.boost.matrix import Matrix
+from rdl.boost.rounds import Curve, best_rounds, learning_curve
+from rdl.boost.settings import DEFAULTS, BoostSettings, default_settings, with_rounds
 
 __all__ = [
     "DEFAULTS",
@@ -30,6 +21,7 @@ __all__ = [
     "Matrix",
     "best_rounds",
     "blend",
+    "default_settings",
     "fit_blend",
     "fit_boost",
     "learning_curve",

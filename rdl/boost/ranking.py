@@ -1,0 +1,195 @@
+"""XGBoost that ranks: it learns from groups of candidates which of them were right, and gives every candidate a score.
+
+A group is what one seed may be recommended. How many rounds are best is read off later groups, scored whole by the task's metric.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdl.errors import ModelFileError
+
+if TYPE_CHECKING:
+    import xgboost
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+STEP = 10
+"""Rounds between two looks at the later groups."""
+
+
+@dataclass(frozen=True)
+class RankSettings:
+    """What XGBoost is told where it ranks.
+
+    Attributes:
+        objective: `binary:logistic` looks at each candidate for itself, `rank:ndcg` and `rank:map` at pairs within a group.
+        rounds: trees a seed at most; what is used is chosen on folds.
+        patience: looks without a better score after which a fold stops.
+        seeds: models whose scores are averaged.
+        negatives: wrong candidates a group that are learned from; the right ones all are.
+    """
+
+    objective: str = "binary:logistic"
+    rounds: int = 300
+    patience: int = 5
+    learning_rate: float = 0.08
+    max_depth: int = 5
+    min_child_weight: float = 20.0
+    subsample: float = 0.8
+    colsample_bytree: float = 0.4
+    reg_lambda: float = 10.0
+    max_bin: int = 64
+    seeds: int = 2
+    threads: int = 2
+    negatives: int = 40
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Candidates to learn from.
+
+    Attributes:
+        values: float32 [q, f] features, NaN for null, group behind group.
+        right: [q] 0 or 1.
+        sizes: [groups] how many candidates each has.
+    """
+
+    values: Float32
+    right: NDArray[np.float32]
+    sizes: Int
+
+
+@dataclass(frozen=True)
+class FittedRanking:
+    """Boosters of several seeds; the score is the mean of their margins, larger is better."""
+
+    boosters: "tuple[xgboost.Booster, ...]"
+    names: tuple[str, ...]
+    settings: RankSettings
+
+    def predict(self, values: Float32) -> Float64:
+        """[q] scores of candidates by their features [q, f]."""
+        data = _plain(values, self.settings.threads)
+        parts = [np.asarray(b.predict(data, output_margin=True), dtype=np.float64) for b in self.boosters]
+        return np.asarray(np.mean(parts, axis=0))
+
+    def importance(self) -> dict[str, float]:
+        """Share of the total gain by feature, largest first."""
+        total: dict[str, float] = {}
+        for booster in self.boosters:
+            for name, gain in booster.get_score(importance_type="total_gain").items():
+                total[self.names[int(name[1:])]] = total.get(self.names[int(name[1:])], 0.0) + float(gain)
+        whole = sum(total.values()) or 1.0
+        return {name: gain / whole for name, gain in sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))}
+
+    def save(self, folder: Path) -> None:
+        """Write UBJSON trees and a JSON description into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {"names": self.names, "settings": asdict(self.settings), "boosters": len(self.boosters)}
+        (folder / "ranking.json").write_text(json.dumps(facts), encoding="utf-8")
+        for i, booster in enumerate(self.boosters):
+            (folder / f"trees-{i}.ubj").write_bytes(bytes(booster.save_raw("ubj")))
+
+    @staticmethod
+    def load(folder: Path) -> "FittedRanking":
+        """Read what `save` wrote.
+
+        Raises:
+            ModelFileError: a file is missing or unreadable.
+        """
+        import xgboost
+
+        try:
+            facts = json.loads((folder / "ranking.json").read_text(encoding="utf-8"))
+            settings = RankSettings(**facts["settings"])
+            boosters = []
+            for i in range(facts["boosters"]):
+                booster = xgboost.Booster({"nthread": settings.threads})
+                booster.load_model(bytearray((folder / f"trees-{i}.ubj").read_bytes()))
+                boosters.append(booster)
+        except (OSError, ValueError, KeyError, TypeError, xgboost.core.XGBoostError) as error:
+            raise ModelFileError(f"unreadable ranking member: {error}", where=str(folder), fix="fetch the model again") from error
+        return FittedRanking(tuple(boosters), tuple(facts["names"]), settings)
+
+
+@dataclass(frozen=True)
+class RankingCurve:
+    """One fold's outcome: the metric after every `STEP` rounds, and the scores [q] of the later candidates at each look."""
+
+    measured: Float64
+    scores: tuple[Float32, ...]
+
+
+def fit_ranking(groups: Groups, names: Sequence[str], settings: RankSettings, rounds: int, seed: int) -> FittedRanking:
+    """Fit `settings.seeds` boosters of `rounds` trees."""
+    data = _grouped(groups, settings)
+    boosters = []
+    for i in range(settings.seeds):
+        *_, last = _rounds(data, settings, rounds, seed + i)
+        boosters.append(last)
+    return FittedRanking(tuple(boosters), tuple(names), settings)
+
+
+def ranking_curve(
+    groups: Groups, later: Float32, settings: RankSettings, seed: int, measure: Callable[[Float32], float]
+) -> RankingCurve:
+    """Fit on one fold and look at its later candidates [q, f] every few rounds; `measure` tells what their scores [q] are worth."""
+    watch = _plain(later, settings.threads)
+    margin = np.zeros(len(later), dtype=np.float32)
+    measured: list[float] = []
+    scores: list[Float32] = []
+    for done, booster in enumerate(_rounds(_grouped(groups, settings), settings, settings.rounds, seed), start=1):
+        if done % STEP:
+            continue
+        margin = margin + booster.predict(watch, output_margin=True, iteration_range=(done - STEP, done))
+        measured.append(measure(margin))
+        scores.append(margin)
+        if len(measured) - 1 - int(np.argmax(measured)) >= settings.patience:
+            break
+    return RankingCurve(np.array(measured), tuple(scores))
+
+
+def best_look(curves: Sequence[RankingCurve]) -> int:
+    """Which look, from 0 on, has the best mean over the folds; all folds must have come that far. Rounds are `STEP` a look."""
+    reached = min(len(c.measured) for c in curves)
+    return int(np.argmax(np.mean([c.measured[:reached] for c in curves], axis=0)))
+
+
+def _rounds(data: "xgboost.DMatrix", settings: RankSettings, rounds: int, seed: int) -> "Iterator[xgboost.Booster]":
+    """The booster after each round."""
+    import xgboost
+
+    booster = xgboost.Booster(dict(_parameters(settings, seed)), [data])
+    for i in range(rounds):
+        booster.update(data, i)
+        yield booster
+
+
+def _parameters(settings: RankSettings, seed: int) -> Mapping[str, Any]:
+    told = ("learning_rate", "max_depth", "min_child_weight", "subsample", "colsample_bytree", "reg_lambda", "max_bin", "objective")
+    parameters = {name: getattr(settings, name) for name in told}
+    return parameters | {"tree_method": "hist", "nthread": settings.threads, "seed": seed}
+
+
+def _plain(values: Float32, threads: int) -> "xgboost.DMatrix":
+    import xgboost
+
+    return xgboost.DMatrix(values, nthread=threads)
+
+
+def _grouped(groups: Groups, settings: RankSettings) -> "xgboost.DMatrix":
+    import xgboost
+
+    of = np.repeat(np.arange(len(groups.sizes)), groups.sizes)
+    ranks = settings.objective.startswith("rank:")
+    return xgboost.QuantileDMatrix(
+        groups.values, label=groups.right, qid=of if ranks else None, nthread=settings.threads, max_bin=settings.max_bin
+    )
