@@ -13,6 +13,7 @@ from rdl.errors import DataError
 from rdl.evaluate import Regime, evaluate, read_evaluation, write_report
 from rdl.evaluate.regimes import backtest
 from rdl.task import Split, find_task, split_cutoffs
+from rdl.task.population import population_gap
 from rdl.timeline import format_time, parse_time
 from tests.model.world import TREES, rewrite_future, tables, write
 
@@ -73,3 +74,13 @@ def test__write_report__page__says_the_verdict_and_needs_no_network(world: Datab
     assert f"{found[1].headline:.4f}" in page
     assert "http" not in page
     assert "<script" not in page
+
+
+def test__evaluation__tells_how_far_those_scored_differ_from_those_asked_about(world: Database, tmp_path: Path) -> None:
+    task = replace(find_task(world, "active"), population_sql=None)
+    found = evaluate(world, task, "fresh", ENTITY)
+    gap = population_gap(world, task)
+    assert gap is not None
+    assert found.facts["population_gap"] == gap.to_json()
+    write_report(tmp_path / "r.html", world, task, [found])
+    assert f"Beware: {gap.sentence()}." in (tmp_path / "r.html").read_text()
