@@ -7,20 +7,18 @@ model.predict(["C000001", "C000002"])          # an Arrow table: key, cutoff, pr
 task.evaluate(regime="fresh").metrics
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from rdl.database import Database, open_database
-from rdl.errors import DataError
 from rdl.evaluate import Evaluation, Regime, evaluate
 from rdl.model import FitSettings, Model, fit_model, load_model, save_model
 from rdl.project import open_project
-from rdl.task import Seeds, Task, find_entities, find_task, list_tasks, population_at, prediction_table
+from rdl.task import Seeds, Task, find_task, list_tasks, population_at, prediction_table
+from rdl.task.asked import Keys, find_asked, key_values
 from rdl.timeline import parse_time
 
 
@@ -63,32 +61,27 @@ class TrainedModel:
     database: Database
     model: Model
 
-    def predict(self, keys: Sequence[Any] | None = None, as_of: str | None = None) -> pa.Table:
+    def predict(self, keys: "Keys | None" = None, as_of: str | None = None) -> pa.Table:
         """Predictions at one cutoff.
 
         Args:
-            keys: entity keys; the task's population where none are given.
+            keys: entity keys; the task's population where none are given. Of a key of several columns: tuples in the key's order,
+                dicts, or a table (Arrow, polars) with the key's columns.
             as_of: a UTC time, also the cutoff; by default the first moment at which every row is visible.
 
         Returns:
-            Columns: the entity's key, `cutoff`, `prediction` (probability or value).
+            Columns: the entity's key, `cutoff`, `prediction` (a probability, a value, a class, a list of classes, or a ranked list
+            of keys), and where there are classes `probabilities`, a struct.
 
         Raises:
-            DataError: a key is unknown.
+            DataError: a key is unknown, null, or lacks a column.
         """
         task = self.model.task
         cutoff = parse_time(as_of) if as_of is not None else self.database.span[1] + 1
         if keys is None:
             seeds = population_at(self.database, task, np.array([cutoff]))
         else:
-            entity = find_entities(self.database, task, pa.table({task.entity_columns[0]: pa.array(keys)}))
-            if (entity < 0).any():
-                unknown = list(keys)[int(np.flatnonzero(entity < 0)[0])]
-                raise DataError(
-                    f"no {task.entity_columns[0]} {unknown!r}",
-                    where=f"table {task.entity_table}",
-                    fix="ask for a key that the table holds",
-                )
+            entity = find_asked(self.database, task, key_values(task, keys))
             seeds = Seeds.at(entity, np.full(len(entity), cutoff, dtype=np.int64))
         found = self.model.predict(self.database, seeds)
         return prediction_table(self.database, task, seeds, found.prediction)

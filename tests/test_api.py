@@ -35,7 +35,7 @@ def test__evaluate__regime__is_scored(folder: Path) -> None:
 def test__predict__unknown_key__is_refused(folder: Path) -> None:
     project = rdl.open(folder)
     model = rdl.train(project.task("active"), "2025-05-11", replace(TREES, members=("entity",)))
-    with pytest.raises(rdl.RdlError, match="no user 'nobody'"):
+    with pytest.raises(rdl.RdlError, match="unknown user 'nobody'"):
         model.predict(["u1", "nobody"])
 
 

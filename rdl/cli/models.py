@@ -122,9 +122,9 @@ def score(
         loaded = load_version(database.project, version)
         summary = predict(database.project, database, loaded.task, loaded, moment(as_of, database), out, version=version.number)
     facts = {"task": task, "as_of": format_time(summary.as_of), "rows": summary.rows, "model": version.uri, "out": str(out)}
-    spread = f"mean {summary.mean:.4g}, {summary.low:.4g} to {summary.high:.4g}"
-    said = f"{summary.rows:,} predictions as of {facts['as_of']} by {version.uri}: {spread}"
-    say(as_json, {**facts, "mean": summary.mean}, [said, f"  scores   {out}"])
+    said = f"{summary.rows:,} predictions as of {facts['as_of']} by {version.uri}"
+    lines = [said, *(f"  {sentence}" for sentence in summary.summary.sentences()), f"  scores   {out}"]
+    say(as_json, {**facts, **summary.summary.to_json()}, lines)
 
 
 def serve(

@@ -4,6 +4,7 @@ Nothing in the folder is pickled, and nothing in it tells where it was made: MLf
 `write_package` takes them out before the folder leaves this machine.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,12 +15,14 @@ import pyarrow as pa
 
 from rdl.database import Database, quote
 from rdl.errors import TaskError
-from rdl.mlops.requests import AS_OF, PREDICTION, newest
-from rdl.task import Seeds, Task, entity_keys
+from rdl.mlops.requests import AS_OF, newest, online_answer, online_keys
+from rdl.task import Seeds, Task, answer_columns, entity_keys
 from rdl.timeline import format_time, visible_sql
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
+    from mlflow.types import DataType
+    from mlflow.types.schema import Array, Object
 
     from rdl.model import Model
 
@@ -46,17 +49,24 @@ _PINNED = (
 
 @dataclass(frozen=True)
 class Example:
-    """A request whose answer is known: entity keys [k], one as_of, predictions [k], and the snapshot they came from."""
+    """A request whose answer is known.
 
-    key: str
-    keys: tuple[Any, ...]
+    Attributes:
+        keys: [k] each, the key columns.
+        as_of: of every row.
+        answer: [k] each, the answer's columns, of types that JSON carries.
+        snapshot: fingerprint of the database that the answer came from.
+    """
+
+    keys: Mapping[str, pa.Array]
     as_of: str
-    prediction: tuple[float, ...]
+    answer: Mapping[str, pa.Array]
     snapshot: str
 
     def request(self) -> dict[str, list[Any]]:
         """The request by column."""
-        return {self.key: list(self.keys), AS_OF: [self.as_of] * len(self.keys)}
+        rows = len(next(iter(self.keys.values())))
+        return {**{name: values.to_pylist() for name, values in self.keys.items()}, AS_OF: [self.as_of] * rows}
 
 
 def make_example(database: Database, task: Task, model: "Model") -> Example:
@@ -75,15 +85,11 @@ def make_example(database: Database, task: Task, model: "Model") -> Example:
             f"no row of {task.entity_table} is visible as of {format_time(as_of)}", where=str(task.path), fix="train later"
         )
     found = model.predict(database, Seeds.at(entity, np.full(len(entity), as_of, dtype=np.int64))).prediction
-    keys = online_keys(entity_keys(database, task, entity).column(0).combine_chunks()).to_pylist()
-    return Example(task.entity_columns[0], tuple(keys), format_time(as_of), tuple(float(p) for p in found), database.fingerprint)
-
-
-def online_keys(keys: pa.Array) -> pa.Array:
-    """Keys as JSON and CSV carry them: integers as they are, everything else as text."""
-    if pa.types.is_integer(keys.type) and keys.type != pa.uint64():
-        return keys.cast(pa.int64())
-    return keys.cast(pa.string())
+    native = entity_keys(database, task, entity)
+    columns = zip(task.entity_columns, native.columns, strict=True)
+    keys = {name: online_keys(column.combine_chunks()) for name, column in columns}
+    answer = online_answer(answer_columns(database, model.task, found))
+    return Example(keys, format_time(as_of), answer, database.fingerprint)
 
 
 def write_package(folder: Path, saved: Path, example: Example, about: dict[str, Any], run_id: str, model_id: str) -> None:
@@ -102,6 +108,7 @@ def write_package(folder: Path, saved: Path, example: Example, about: dict[str, 
     from mlflow.models import Model as Description
 
     request = pd.DataFrame(example.request())
+    answer = {name: column.to_pylist() for name, column in example.answer.items()}
     mlflow.pyfunc.save_model(
         path=str(folder),
         python_model=str(_CODE),
@@ -110,21 +117,38 @@ def write_package(folder: Path, saved: Path, example: Example, about: dict[str, 
         input_example=request,
         pip_requirements=requirements(),
         model_config={"project": "", "home": ""},
-        metadata={**about, "example": {"prediction": list(example.prediction), "snapshot": example.snapshot}},
+        metadata={**about, "example": {"answer": answer, "snapshot": example.snapshot}},
         mlflow_model=Description(artifact_path="model", run_id=run_id, model_uuid=model_id, model_id=model_id),
     )
     _forget_origin(folder / "MLmodel")
 
 
 def signature(example: Example) -> "ModelSignature":
-    """Entity key and optional `as_of` in; entity key, `cutoff` and `prediction` out."""
+    """The key columns and an optional `as_of` in; the key columns, `cutoff` and the answer's columns out.
+
+    A list of keys or classes is an Array, probabilities are an Object with one double a class: the server's JSON has them so.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    kind = DataType.long if isinstance(example.keys[0], int) else DataType.string
-    inputs = Schema([ColSpec(kind, example.key), ColSpec(DataType.string, AS_OF, required=False)])
-    outputs = Schema([ColSpec(kind, example.key), ColSpec(DataType.string, "cutoff"), ColSpec(DataType.double, PREDICTION)])
-    return ModelSignature(inputs, outputs)
+    keys = [ColSpec(_mlflow_type(values.type), name) for name, values in example.keys.items()]
+    answer = [ColSpec(_mlflow_type(values.type), name) for name, values in example.answer.items()]
+    inputs = Schema([*keys, ColSpec(DataType.string, AS_OF, required=False)])
+    return ModelSignature(inputs, Schema([*keys, ColSpec(DataType.string, "cutoff"), *answer]))
+
+
+def _mlflow_type(kind: pa.DataType) -> "DataType | Array | Object":
+    """MLflow's type of values that JSON carries."""
+    from mlflow.types import DataType
+    from mlflow.types.schema import Array, Object, Property
+
+    if pa.types.is_list(kind):
+        return Array(_mlflow_type(kind.value_type))
+    if pa.types.is_struct(kind):
+        return Object([Property(field.name, _mlflow_type(field.type)) for field in kind])
+    if pa.types.is_floating(kind):
+        return DataType.double
+    return DataType.long if pa.types.is_integer(kind) else DataType.string
 
 
 def requirements() -> list[str]:

@@ -1,8 +1,8 @@
 """The model that MLflow loads and serves. This file is logged as code beside the saved model, so nothing is pickled.
 
 The saved model stores no path. The project comes from the model configuration (`project`, `home`) or from the environment
-variables RDL_PROJECT and, optionally, RDL_HOME. A request is a data frame with the entity's key and an optional ISO text `as_of`;
-what is wrong with it becomes INVALID_PARAMETER_VALUE, which the HTTP server answers with status 400 and the message.
+variables RDL_PROJECT and, optionally, RDL_HOME. A request is a data frame with the columns of the entity's key and an optional ISO
+text `as_of`; what is wrong with it becomes INVALID_PARAMETER_VALUE, which the HTTP server answers with status 400 and the message.
 """
 
 import os
@@ -17,9 +17,10 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from rdl.database import open_database
 from rdl.errors import RdlError, TimeError
-from rdl.mlops.requests import RequestError, answer, require_folder
+from rdl.mlops.requests import answer, require_folder
 from rdl.model import load_model
 from rdl.project import open_project
+from rdl.task.asked import RequestError
 
 
 class ScoringModel(PythonModel):
@@ -40,7 +41,7 @@ class ScoringModel(PythonModel):
         self._lock = Lock()
 
     def predict(self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
-        """Predictions in the order of the request: entity key, cutoff, prediction."""
+        """Predictions in the order of the request: entity key, cutoff, and the columns of the answer."""
         try:
             with self._lock:  # the members use all threads anyway
                 return answer(self._database, self._model.task, self._model, model_input).frame()

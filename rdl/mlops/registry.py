@@ -108,13 +108,23 @@ def check_loads_back(project: Project, package: Path, uri: str) -> None:
             fix="see the message; nothing was registered",
         )
     found = json.loads(done.stdout.strip().splitlines()[-1])
-    gap = max(abs(a - b) for a, b in zip(found["expected"], found["prediction"], strict=True))
-    if not gap <= TOLERANCE:
+    if not _alike(found["expected"], found["answer"]):
         raise ModelFileError(
-            f"the logged model answers {found['prediction']}, the fitted one answered {found['expected']}",
+            f"the logged model answers {found['answer']}, the fitted one answered {found['expected']}",
             where=uri,
             fix="nothing was registered; fit again, and report this with the seed",
         )
+
+
+def _alike(expected: object, found: object) -> bool:
+    """Whether two answers agree: numbers within the tolerance, everything else to the letter."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return expected.keys() == found.keys() and all(_alike(value, found[name]) for name, value in expected.items())
+    if isinstance(expected, list) and isinstance(found, list):
+        return len(expected) == len(found) and all(map(_alike, expected, found))
+    if isinstance(expected, float) and isinstance(found, int | float):
+        return abs(expected - found) <= TOLERANCE
+    return expected == found
 
 
 def promote(project: Project, task: Task, version: Version, *, tolerance: float = 0.0, force: bool = False) -> Promotion:

@@ -4,6 +4,7 @@ Everything wrong with a request is a typed error that names the column, the row 
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from rdl.database import Database, quote
-from rdl.errors import DataError, TimeError, UsageError, nearest
-from rdl.task import Seeds, Task, find_entities
+from rdl.errors import TimeError, UsageError, nearest
+from rdl.task import Seeds, Task, answer_columns
+from rdl.task.answers import PROBABILITIES
+from rdl.task.asked import Columns, RequestError, find_asked, key_words
 from rdl.timeline import format_time, parse_time, visible_sql
 
 if TYPE_CHECKING:
@@ -24,33 +27,58 @@ if TYPE_CHECKING:
     from rdl.model import Model
 
 AS_OF = "as_of"
-PREDICTION = "prediction"
-
-
-class RequestError(DataError):
-    """A request names what is not there, or cannot be read."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Predictions [n] in the order of the request, with the cutoffs [n] they are about."""
+    """Predictions of n rows in the order of the request.
 
-    key: str
-    keys: "Sequence[Any]"
+    Attributes:
+        keys: [n] each, the key columns as they were asked for.
+        cutoff: [n] what the predictions are about, microseconds UTC.
+        prediction: [n, …] as the model gave them.
+        columns: [n] each, what they say; see `answer_columns`.
+    """
+
+    keys: Columns
     cutoff: "NDArray[np.int64]"
-    prediction: "NDArray[np.float64]"
+    prediction: "NDArray[Any]"
+    columns: Mapping[str, pa.Array]
 
     def frame(self) -> "pd.DataFrame":
-        """Columns: the entity key, `cutoff` as ISO text, `prediction`."""
+        """Columns: the entity's key, `cutoff` as ISO text, and the answer; lists and objects where it has parts."""
         import pandas as pd
 
-        return pd.DataFrame(
-            {
-                self.key: self.keys,
-                "cutoff": pd.Series([format_time(int(c)) for c in self.cutoff], dtype=object),
-                PREDICTION: self.prediction,
-            }
-        )
+        moments = pd.Series([format_time(int(c)) for c in self.cutoff], dtype=object)
+        answer = {name: _plain(column) for name, column in online_answer(self.columns).items()}
+        return pd.DataFrame({**self.keys, "cutoff": moments, **answer})
+
+
+def online_answer(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+    """The answer's columns [n] as JSON carries them: numbers, text, lists of keys, objects of probabilities."""
+    numbers = {name for name, c in columns.items() if name == PROBABILITIES or pa.types.is_floating(c.type)}
+    return {name: column if name in numbers else online_keys(column) for name, column in columns.items()}
+
+
+def online_keys(keys: pa.Array) -> pa.Array:
+    """Keys as JSON and CSV carry them: integers as they are, everything else as text; of composite keys, column by column."""
+    if pa.types.is_struct(keys.type):
+        fields = [keys.type.field(i).name for i in range(keys.type.num_fields)]
+        return pa.StructArray.from_arrays([online_keys(column) for column in keys.flatten()], names=fields)
+    if pa.types.is_list(keys.type):
+        return pa.ListArray.from_arrays(keys.offsets, online_keys(keys.values))
+    if pa.types.is_integer(keys.type) and keys.type != pa.uint64():
+        return keys.cast(pa.int64())
+    return keys.cast(pa.string())
+
+
+def _plain(column: pa.Array) -> "pd.Series":
+    """Numbers and text as they are; lists and objects cell by cell."""
+    import pandas as pd
+
+    if pa.types.is_floating(column.type):
+        return pd.Series(column.to_numpy())
+    return pd.Series(column.to_pylist(), dtype=object)
 
 
 def newest(database: Database) -> int:
@@ -89,28 +117,31 @@ def answer(database: Database, task: Task, model: "Model", request: "pd.DataFram
         RequestError: a column is missing or unknown, a key is null or unknown, or the entity did not exist yet.
         TimeError: an as_of cannot be read, or the database cannot speak for it.
     """
-    key = task.entity_columns[0]
-    check_columns(list(request.columns), key)
+    names = task.entity_columns
+    check_columns(list(request.columns), names)
     if not len(request):
-        raise RequestError("the request has no rows", fix=f"send at least one {key}")
+        raise RequestError("the request has no rows", fix=f"send at least one {', '.join(names)}")
     cutoff = _cutoffs(database, task, request)
-    keys = request[key].tolist()
-    entity = _entities(database, task, keys)
+    keys = {name: request[name].tolist() for name in names}
+    entity = find_asked(database, task, keys)
     _check_existence(database, task, keys, entity, cutoff)
-    return Answer(key, keys, cutoff, model.predict(database, Seeds.at(entity, cutoff)).prediction)
+    prediction = model.predict(database, Seeds.at(entity, cutoff)).prediction
+    return Answer(keys, cutoff, prediction, answer_columns(database, model.task, prediction))
 
 
-def check_columns(columns: "Sequence[str]", key: str) -> None:
-    """Refuse a request that lacks the column `key`, or has one other than it and `as_of`.
+def check_columns(columns: "Sequence[str]", keys: "Sequence[str]") -> None:
+    """Refuse a request that lacks one of the columns `keys`, or has one other than them and `as_of`.
 
     Raises:
         RequestError: it does.
     """
     for column in columns:
-        if column not in (key, AS_OF):
-            raise RequestError(f"unknown column {column!r}", fix=nearest(str(column), (key, AS_OF)))
-    if key not in columns:
-        raise RequestError(f"the request lacks the column {key!r}", fix=f"send {key}, and {AS_OF} where it is not the newest")
+        if column not in (*keys, AS_OF):
+            raise RequestError(f"unknown column {column!r}", fix=nearest(str(column), (*keys, AS_OF)))
+    for key in keys:
+        if key not in columns:
+            fix = f"send {', '.join(keys)}, and {AS_OF} where it is not the newest"
+            raise RequestError(f"the request lacks the column {key!r}", fix=fix)
 
 
 def _cutoffs(database: Database, task: Task, request: "pd.DataFrame") -> "NDArray[np.int64]":
@@ -132,29 +163,10 @@ def _cutoff(database: Database, task: Task, value: object) -> int:
     return check_as_of(database, task, parse_time(value))
 
 
-def _entities(database: Database, task: Task, keys: "Sequence[object]") -> "NDArray[np.int64]":
-    """Dense rows [n] of the keys; every one must be known."""
-    try:
-        wanted = pa.array(keys, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-        raise RequestError(
-            f"the keys in {task.entity_columns[0]!r} are of several types: {error}", fix="send one type of key"
-        ) from error
-    if wanted.null_count:
-        raise RequestError(f"{wanted.null_count} rows have no {task.entity_columns[0]}", fix="name an entity in every row")
-    entity = find_entities(database, task, pa.table({task.entity_columns[0]: wanted}))
-    if (entity < 0).any():
-        odd = keys[int(np.flatnonzero(entity < 0)[0])]
-        raise RequestError(
-            f"unknown {task.entity_columns[0]} {odd!r}", where=f"table {task.entity_table}", fix="send a key that it holds"
-        )
-    return entity
-
-
 def _check_existence(
     database: Database,
     task: Task,
-    keys: "Sequence[object]",
+    keys: Columns,
     entity: "NDArray[np.int64]",
     cutoff: "NDArray[np.int64]",
 ) -> None:
@@ -167,8 +179,8 @@ def _check_existence(
     if len(late):
         i = int(late[0])
         raise RequestError(
-            f"{task.entity_columns[0]} {keys[i]!r} is not known yet as of {format_time(int(cutoff[i]))}",
-            where=f"table {task.entity_table}",
+            f"{key_words(keys, task, i)} is not known yet as of {format_time(int(cutoff[i]))}",
+            where=f"row {i}, table {task.entity_table}",
             fix="ask for a later as_of",
         )
 

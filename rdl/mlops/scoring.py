@@ -4,12 +4,15 @@ The file is written aside and moved into place whole, so a reader sees the last 
 snapshot and model give the same bytes.
 """
 
+import json
 import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +22,13 @@ import pyarrow.parquet as pq
 
 from rdl.database import Database
 from rdl.errors import TaskError, UsageError
-from rdl.mlops.requests import PREDICTION, check_as_of
+from rdl.mlops.requests import check_as_of
+from rdl.mlops.summary import Summary
 from rdl.project import Project
-from rdl.task import Seeds, Task, entity_keys, population_at
+from rdl.task import Seeds, Task, answer_columns, entity_keys, population_at
 from rdl.timeline import format_time
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from rdl.model import Model
 
 log = logging.getLogger(__name__)
@@ -45,9 +47,7 @@ class ScoreSummary:
         version: of the registered model, empty where it is none.
         model_as_of: the model was fitted on labels mature then, microseconds UTC.
         snapshot: fingerprint of the database.
-        mean: of the predictions.
-        low: the smallest.
-        high: the largest.
+        summary: what the predictions come to.
         seconds: wall time.
     """
 
@@ -57,9 +57,7 @@ class ScoreSummary:
     version: str
     model_as_of: int
     snapshot: str
-    mean: float
-    low: float
-    high: float
+    summary: Summary
     seconds: float
 
 
@@ -76,8 +74,9 @@ def score(
 ) -> ScoreSummary:
     """Predict the task's population at `as_of` and write it to `out`.
 
-    Columns: the entity's key, `cutoff` (timestamp), `prediction`; ordered by the entity's row. The file's metadata holds the
-    as_of, the model's version and its own as_of, and the snapshot's fingerprint.
+    Columns: the entity's key, `cutoff` (timestamp), and the answer (`prediction`, and `probabilities` where there are classes);
+    ordered by the entity's row. The file's metadata holds the as_of, the model's version and its own as_of, the snapshot's
+    fingerprint, and the classes as JSON.
 
     Args:
         project: whose name is written to the metadata.
@@ -111,7 +110,9 @@ def score(
         "rdl.model_as_of": format_time(model.as_of),
         "rdl.snapshot": database.fingerprint,
     }
-    prediction = _write(database, task, model, people, out, about, chunk)
+    if model.task.kind.classed:
+        about["rdl.classes"] = json.dumps(model.task.classes)
+    summary = _write(database, model, people, out, about, chunk)
     return ScoreSummary(
         path=out,
         rows=len(people),
@@ -119,9 +120,7 @@ def score(
         version=version,
         model_as_of=model.as_of,
         snapshot=database.fingerprint,
-        mean=float(prediction.mean()),
-        low=float(prediction.min()),
-        high=float(prediction.max()),
+        summary=summary,
         seconds=time.monotonic() - started,
     )
 
@@ -138,23 +137,24 @@ def _check(database: Database, task: Task, model: "Model", as_of: int, out: Path
         log.warning("score: the model was fitted as of %s, after the %s it scores", format_time(model.as_of), format_time(as_of))
 
 
-def _write(
-    database: Database, task: Task, model: "Model", people: Seeds, out: Path, about: Mapping[str, str], chunk: int
-) -> "NDArray[np.float64]":
-    """Predict chunk by chunk into a file beside `out`, and move it there; the predictions [n]."""
-    keys = entity_keys(database, task, people.entity).column(0).combine_chunks()
-    schema = pa.schema(
-        [(task.entity_columns[0], keys.type), ("cutoff", pa.timestamp("us")), (PREDICTION, pa.float64())], metadata=dict(about)
-    )
-    parts = []
-    with _aside(out) as path, pq.ParquetWriter(path, schema, compression="zstd") as writer:
+def _write(database: Database, model: "Model", people: Seeds, out: Path, about: Mapping[str, str], chunk: int) -> Summary:
+    """Predict chunk by chunk into a file beside `out`, and move it there; the first chunk says which columns there are."""
+    task, parts = model.task, list[Summary]()
+    keys = entity_keys(database, task, people.entity).rename_columns(list(task.entity_columns))
+    with _aside(out) as path, ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
         for start in range(0, len(people), chunk):
             seeds = people[start : start + chunk]
-            parts.append(model.predict(database, seeds).prediction)
-            columns = [keys.slice(start, len(seeds)), pa.array(seeds.cutoff).cast(pa.timestamp("us")), pa.array(parts[-1])]
-            writer.write_table(pa.table(columns, schema=schema))
+            answer = answer_columns(database, task, model.predict(database, seeds).prediction)
+            columns = {name: keys[name].slice(start, len(seeds)) for name in task.entity_columns}
+            table = pa.table({**columns, "cutoff": pa.array(seeds.cutoff).cast(pa.timestamp("us")), **answer})
+            if writer is None:
+                schema = table.schema.with_metadata(dict(about))
+                writer = stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
+            writer.write_table(table.replace_schema_metadata(dict(about)))
+            parts.append(Summary.of(task.kind, answer))
             log.info("score: %d of %d", start + len(seeds), len(people))
-    return np.concatenate(parts)
+    return reduce(add, parts)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from rdl.errors import UsageError
 from rdl.mlops.registry import CHAMPION, fetch_package, find_version
-from rdl.mlops.requests import RequestError, check_columns
+from rdl.mlops.requests import AS_OF, check_columns
 from rdl.project import Project
+from rdl.task.asked import RequestError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ class _Strict:
         from mlflow.exceptions import MlflowException
 
         try:
-            check_columns(list(data.columns), self.model.metadata.get_input_schema().input_names()[0])
+            check_columns(list(data.columns), [n for n in self.model.metadata.get_input_schema().input_names() if n != AS_OF])
         except RequestError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         return self.model.predict(data, params=params)

@@ -54,7 +54,7 @@ def test__package__loaded_in_process_without_pickle__answers_its_example(package
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     loaded = load_model(str(package), model_config={"project": str(project.root), "home": str(project.home)})
     answer = loaded.predict(loaded.metadata.load_input_example(str(package)))
-    assert answer["prediction"].tolist() == pytest.approx(loaded.metadata.metadata["example"]["prediction"], abs=1e-9)
+    assert answer["prediction"].tolist() == pytest.approx(loaded.metadata.metadata["example"]["answer"]["prediction"], abs=1e-9)
     assert list(answer.columns) == ["customer_id", "cutoff", "prediction"]
 
 

@@ -111,7 +111,7 @@ def test__check_loads_back__answers_differ__registers_nothing(project, champion,
     folder = tmp_path / "package"
     shutil.copytree(fetch_package(project, champion), folder)
     description = (folder / "MLmodel").read_text()
-    first = description.split("prediction:\n    - ")[1].split("\n")[0]
+    first = description.split("prediction:\n      - ")[1].split("\n")[0]
     (folder / "MLmodel").write_text(description.replace(f"- {first}", "- 0.99", 1))
-    with pytest.raises(ModelFileError, match=r"answers .*, the fitted one answered \[0\.99"):
+    with pytest.raises(ModelFileError, match=r"answers .*, the fitted one answered .*\[0\.99"):
         check_loads_back(project, folder, "models:/x")

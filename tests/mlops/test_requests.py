@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdl.errors import TimeError
-from rdl.mlops.requests import RequestError, answer, check_as_of, newest
+from rdl.mlops.requests import answer, check_as_of, newest
 from rdl.task import Seeds, find_entities
+from rdl.task.asked import RequestError
 from rdl.timeline import DAY, format_time, parse_time
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def score(context: Context) -> Outcome:
-    """Write `scores.parquet`: entity key, cutoff, prediction.
+    """Write `scores.parquet`: entity key, cutoff, and the answer's columns.
 
     Raises:
         GateError: the champion was fitted later than the as-of, and the pipeline fits no model of its own.
@@ -30,13 +30,7 @@ def score(context: Context) -> Outcome:
     model, version = _model(context)
     task, out = source.task(context.unit.task), context.aside / "scores.parquet"
     summary = write_scores(source.project, source.database, task, model, source.as_of, out, version=version)
-    facts = {
-        "version": version,
-        "model_as_of": format_time(model.as_of),
-        "mean": summary.mean,
-        "low": summary.low,
-        "high": summary.high,
-    }
+    facts = {"version": version, "model_as_of": format_time(model.as_of), **summary.summary.to_json()}
     return Outcome(summary.rows, facts)
 
 
