@@ -178,3 +178,40 @@ def measured(plan, block, wanted, rows, inside):
     return {"mean": sum(values) / len(values), "min": min(values), "max": max(values), "low": min(values), "high": max(values)}[
         kind
     ]
+
+
+def class_targets(labels, classes, several):
+    """Label by label the place of its class, or with `several` a row of 0 and 1; None where there is no label."""
+    found = []
+    for label in labels:
+        if label is None:
+            found.append(None)
+        elif several:
+            found.append([1.0 if c in label else 0.0 for c in classes])
+        else:
+            found.append(float(classes.index(label)) if label in classes else -1.0)
+    return found
+
+
+def frequent_classes(labels, several):
+    """The classes that labels name, the most frequent first, then in their own order."""
+    counts = {}
+    for label in labels:
+        for name in label or [] if several else [label]:
+            if name is not None:
+                counts[name] = counts.get(name, 0) + 1
+    return sorted(counts, key=lambda c: (-counts[c], c))
+
+
+def target_lists(labels, keys):
+    """(rows, strangers) of each list of keys: the places in `keys` that it names, ascending and once, and how many name none."""
+    found = []
+    for label in labels:
+        rows, strangers = set(), 0
+        for key in label or []:
+            if key in keys:
+                rows.add(keys.index(key))
+            else:
+                strangers += 1
+        found.append((sorted(rows), strangers))
+    return found

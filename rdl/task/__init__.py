@@ -5,18 +5,11 @@ from rdl.task.catalog import find_task, list_tasks
 from rdl.task.classes import channels, known, label_channels
 from rdl.task.cutoffs import Fold, Split, forward_folds, mature, mature_cutoffs, phase, split_cutoffs
 from rdl.task.history import past_labels
-from rdl.task.labels import (
-    check_classes,
-    entity_keys,
-    find_entities,
-    labels_at,
-    learnable,
-    population_at,
-    split_labels,
-    with_classes,
-)
+from rdl.task.keys import entity_keys, find_entities, find_rows, table_keys
+from rdl.task.labels import check_classes, labels_at, learnable, population_at, split_labels
 from rdl.task.sample import sample_labels
 from rdl.task.seeds import History, Labels, Lists, Seeds
+from rdl.task.settle import with_classes
 from rdl.task.task import DEFAULT_METRIC, METRICS, Class, Kind, Task
 
 __all__ = [
@@ -36,6 +29,7 @@ __all__ = [
     "check_classes",
     "entity_keys",
     "find_entities",
+    "find_rows",
     "find_task",
     "forward_folds",
     "known",
@@ -52,5 +46,6 @@ __all__ = [
     "sample_labels",
     "split_cutoffs",
     "split_labels",
+    "table_keys",
     "with_classes",
 ]

@@ -1,7 +1,8 @@
 """Predictions as a table: what they are about, and what they say in the user's own words.
 
-Columns are the entity's key, `cutoff`, and `prediction`: a probability, a value, the most likely class, the classes that are more
-likely than not, or a ranked list of keys. Where there are classes, `probabilities` is a struct with one field a class.
+Columns are the entity's key as the task's queries name it, `cutoff`, and `prediction`: a probability, a value, the most likely
+class, the classes that are more likely than not, or a ranked list of keys. Where there are classes, `probabilities` is a struct
+with one field a class.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rdl.database import Database
-from rdl.task.labels import entity_keys, table_keys
+from rdl.task.keys import entity_keys, table_keys
 from rdl.task.seeds import Seeds
 from rdl.task.task import Kind, Task
 
@@ -29,7 +30,7 @@ def prediction_table(database: Database, task: Task, seeds: Seeds, prediction: N
         prediction: [n] probabilities or values, [n, classes] probabilities, or [n, top] ranked rows, -1 for none.
     """
     keys = entity_keys(database, task, seeds.entity)
-    columns = {name: keys[name] for name in keys.column_names}
+    columns = dict(zip(task.entity_columns, keys.columns, strict=True))
     columns["cutoff"] = pa.array(seeds.cutoff, pa.timestamp("us"))
     return pa.table(columns | answer_columns(database, task, prediction))
 

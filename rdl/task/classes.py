@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rdl.errors import TaskError
 from rdl.task.seeds import Float
-from rdl.task.task import Class, Kind, Task
+from rdl.task.task import Kind, Task
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +31,9 @@ def settle_classes(task: Task, label: pa.ChunkedArray) -> Task:
     Raises:
         TaskError: the labels name fewer than two classes.
     """
-    named = label.combine_chunks() if task.kind is Kind.MULTICLASS else _flat(task, label.combine_chunks())
+    named = _values(task, label.combine_chunks()) if task.kind is Kind.MULTICLASS else _values(task, flat_lists(task, label)[1])
     counts = named.drop_null().value_counts()
-    counted = dict(zip(_plain(task, counts.field("values")), counts.field("counts").to_pylist(), strict=True))
+    counted = dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
     ordered = sorted(counted, key=lambda c: (-counted[c], isinstance(c, str), c))
     if len(ordered) < (2 if task.kind is Kind.MULTICLASS else 1):
         found = f"only the class {ordered[0]!r}" if ordered else "no class"
@@ -54,18 +54,37 @@ def encode_classes(task: Task, label: pa.ChunkedArray) -> Float:
     """
     place = {value: i for i, value in enumerate(task.classes)}
     if task.kind is Kind.MULTICLASS:
-        dictionary = label.combine_chunks().dictionary_encode()
-        known = np.array([place.get(v, -1) for v in _plain(task, dictionary.dictionary)] + [np.nan])
+        dictionary = _values(task, label.combine_chunks()).dictionary_encode()
+        known = np.array([place.get(v, -1) for v in dictionary.dictionary.to_pylist()] + [np.nan])
         return np.asarray(known[dictionary.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)])
-    lists = label.combine_chunks()
-    flat = _flat(task, lists).dictionary_encode()
-    named = np.array([place.get(v, -1) for v in _plain(task, flat.dictionary)] + [-1], dtype=np.int64)
+    lists, elements = flat_lists(task, label)
+    flat = _values(task, elements).dictionary_encode()
+    named = np.array([place.get(v, -1) for v in flat.dictionary.to_pylist()] + [-1], dtype=np.int64)
     places = named[flat.indices.fill_null(len(named) - 1).to_numpy(zero_copy_only=False)]
     parents = pc.list_parent_indices(lists).to_numpy()
     target = np.zeros((len(lists), len(task.classes)))
     target[parents[places >= 0], places[places >= 0]] = 1.0
     target[lists.is_null().to_numpy(zero_copy_only=False)] = np.nan
     return target
+
+
+def flat_lists(task: Task, label: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """A column of lists [n] as one array, and all its elements, one list behind the other.
+
+    Raises:
+        TaskError: the column does not hold lists.
+    """
+    lists = label.combine_chunks()
+    kind = lists.type
+    if pa.types.is_fixed_size_list(kind):
+        lists = lists.cast(pa.list_(kind.value_type))
+    elif not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        raise TaskError(
+            f"the label {task.label_column!r} is {kind}, not a list",
+            where=f"{task.path}, label query",
+            fix="collect the labels: list(DISTINCT …), or kind = 'multiclass'",
+        )
+    return lists, pc.list_flatten(lists)
 
 
 def channels(task: Task, target: Float) -> Float:
@@ -88,27 +107,23 @@ def known(task: Task, target: Float) -> NDArray[np.bool_]:
     return np.asarray(target >= 0) if task.kind is Kind.MULTICLASS else np.ones(len(target), dtype=np.bool_)
 
 
-def _flat(task: Task, lists: pa.Array) -> pa.Array:
-    """All elements of an array of lists."""
-    if not (pa.types.is_list(lists.type) or pa.types.is_large_list(lists.type)):
-        raise TaskError(
-            f"the label {task.label_column!r} is {lists.type}, not a list",
-            where=f"{task.path}, label query",
-            fix="collect the labels: list(DISTINCT …), or kind = 'multiclass'",
-        )
-    return pc.list_flatten(lists)
+def _values(task: Task, array: pa.Array) -> pa.Array:
+    """Classes as text or whole numbers: an ENUM's are text, a boolean's 0 and 1.
 
-
-def _plain(task: Task, values: pa.Array) -> list[Class]:
-    """Classes as text or whole numbers."""
-    kind = values.type
+    Raises:
+        TaskError: they are neither.
+    """
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return _values(task, array.cast(kind.value_type))
     if pa.types.is_boolean(kind):
-        values = values.cast(pa.int8())
-    elif not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise TaskError(
-            f"the label {task.label_column!r} names classes by {kind}",
-            where=f"{task.path}, label query",
-            fix="cast the classes to text or to whole numbers",
-        )
-    found: list[Class] = values.to_pylist()
-    return found
+        return array.cast(pa.int8())
+    if pa.types.is_decimal(kind) and kind.scale == 0:  # what DuckDB makes of a HUGEINT
+        return array.cast(pa.int64())
+    if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
+        return array
+    raise TaskError(
+        f"the label {task.label_column!r} names classes by {kind}",
+        where=f"{task.path}, label query",
+        fix="cast the classes to text or to whole numbers",
+    )

@@ -1,19 +1,11 @@
-"""The task's own past labels, as rows that the law of time applies to; asked once, then kept in the project's home.
-
-A file is named by the hash of everything the labels depend on: the snapshot, the queries, the lattice.
-"""
-
-import hashlib
-import json
-import os
-from pathlib import Path
-from typing import Any
+"""The task's own past labels, as rows that the law of time applies to; asked once, then kept in the project's home."""
 
 import numpy as np
 
 from rdl.database import Database
 from rdl.task.classes import channels
 from rdl.task.cutoffs import history_cutoffs
+from rdl.task.kept import keep, kept_path
 from rdl.task.labels import labels_at
 from rdl.task.seeds import History, Int
 from rdl.task.task import Kind, Task
@@ -31,34 +23,12 @@ def past_labels(database: Database, task: Task, cutoffs: Int) -> History:
     if not len(grid):
         none = np.array([], dtype=np.int64)
         return History(none, none, none, channels(task, np.zeros((0, len(task.classes)) if task.kind is Kind.MULTILABEL else 0)))
-    path = database.project.home / "history" / f"{_key(database, task, grid)}.npz"
+    path = kept_path(database, "history", task, grid, ".npz")
     if path.is_file():
         with np.load(path, allow_pickle=False) as kept:
             return History(*(kept[name] for name in _COLUMNS))
     labels, _ = labels_at(database, task, grid)
     seeds = labels.seeds
     history = History(seeds.entity, seeds.cutoff, seeds.cutoff + task.last_read(0), channels(task, labels.target))
-    _keep(path, history)
+    keep(path, lambda aside: np.savez(aside, **{name: getattr(history, name) for name in _COLUMNS}))
     return history
-
-
-def _keep(path: Path, history: History) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.stem}.{os.getpid()}.tmp.npz")
-    np.savez(aside, **{name: getattr(history, name) for name in _COLUMNS})
-    aside.replace(path)
-
-
-def _key(database: Database, task: Task, grid: Int) -> str:
-    asked: list[Any] = [
-        database.fingerprint,
-        task.label_sql,
-        task.population_sql,
-        task.entity_table,
-        task.entity_columns,
-        task.last_read(0),
-    ]
-    asked += [task.kind, task.classes]
-    digest = hashlib.sha256(json.dumps(asked).encode())
-    digest.update(grid.tobytes())
-    return digest.hexdigest()[:24]

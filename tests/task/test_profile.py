@@ -88,4 +88,12 @@ def test__tasks__json_holds_every_number(world, monkeypatch, capsys):
     assert (first["spacing"], first["oldest_weight"]) == ("10 days", 0.25)
     train = first["splits"]["train"]
     assert set(train["cutoffs"][0]) == {"cutoff", "rows", "mean", "low", "median", "high", "drift"}
-    assert set(train["dropped"]) == {"rows", "unknown_entity", "null_label", "outside_population", "unlabelled"}
+    assert set(train["dropped"]) == {
+        "rows",
+        "unknown_entity",
+        "null_label",
+        "outside_population",
+        "unlabelled",
+        "unknown_target",
+        "empty_list",
+    }
