@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from rdl.boost import blend, fit_blend
-from rdl.task import Kind
+from rdl.task import METRICS, Kind, Labels, Seeds
+from rdl.task.metrics import LARGER_IS_BETTER, score
 
 
 def _binary(n: int, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -85,3 +86,80 @@ def test__blend__one_row__equals_its_place_among_many() -> None:
 def test__blend__certain_members__stays_finite() -> None:
     p = blend({"a": np.array([0.0, 1.0]), "b": np.array([1.0, 1.0])}, {"a": 0.5, "b": 0.5}, Kind.BINARY)
     assert np.all((p > 0) & (p < 1))
+
+
+def _classes(kind: Kind, n: int, seed: int = 0, classes: int = 4) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Two members that each see half of what decides, one that sees nothing; all give probabilities."""
+    rng = np.random.default_rng(seed)
+    a, b, none = rng.normal(size=(3, n, classes)) * 1.5
+    if kind is Kind.MULTICLASS:
+        target = (a + b + rng.gumbel(size=a.shape)).argmax(axis=1).astype(float)
+        said = {name: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) for name, z in (("a", a), ("b", b), ("noise", none))}
+        return said, target
+    target = (a + b + rng.logistic(size=a.shape) > 1).astype(float)
+    return {name: 1 / (1 + np.exp(1 - z)) for name, z in (("a", a), ("b", b), ("noise", none))}, target
+
+
+CASES = [(kind, metric) for kind in (Kind.MULTICLASS, Kind.MULTILABEL) for metric in METRICS[kind]]
+
+
+@pytest.mark.parametrize(("kind", "metric"), CASES)
+def test__fit_blend__classes__complementary_members__beat_each_and_drop_noise(kind: Kind, metric: str) -> None:
+    members, target = _classes(kind, 4_000)
+    weights = fit_blend(members, target, kind, metric)
+    seeds = Seeds.at(np.zeros(len(target), np.int64), np.zeros(len(target), np.int64))
+    value = lambda p: score(kind, Labels(seeds, target), p, 1.0)[metric]  # noqa: E731
+    sign = 1 if LARGER_IS_BETTER[metric] else -1
+    assert all(sign * value(blend(members, weights, kind)) > sign * value(p) for p in members.values())
+    assert weights["noise"] <= 0.15
+    assert weights["a"] == pytest.approx(weights["b"], abs=0.15)
+
+
+@pytest.mark.parametrize(("kind", "metric"), CASES)
+def test__fit_blend__classes__useless_member__gets_nothing(kind: Kind, metric: str) -> None:
+    _, target = _classes(kind, 4_000)
+    right = np.eye(4)[target.astype(int)] if kind is Kind.MULTICLASS else target
+    wrong = np.roll(right, 1, axis=0)
+    assert fit_blend({"good": right * 0.8 + 0.05, "bad": wrong * 0.9 + 0.02}, target, kind, metric)["bad"] < 0.5
+
+
+@pytest.mark.parametrize("kind", [Kind.MULTICLASS, Kind.MULTILABEL])
+def test__blend__classes__one_row__equals_its_place_among_many(kind: Kind) -> None:
+    for classes in (2, 4, 17):
+        members, _ = _classes(kind, 40, classes=classes)
+        weights = {"a": 0.5, "b": 0.3, "noise": 0.2}
+        whole = blend(members, weights, kind)
+        for i in range(40):
+            assert np.array_equal(blend({k: v[i : i + 1] for k, v in members.items()}, weights, kind)[0], whole[i])
+
+
+def test__blend__multiclass__is_the_normalised_geometric_mean() -> None:
+    p = blend({"a": np.array([[0.5, 0.3, 0.2]]), "b": np.array([[0.1, 0.1, 0.8]])}, {"a": 0.5, "b": 0.5}, Kind.MULTICLASS)
+    expected = np.sqrt([0.05, 0.03, 0.16])
+    assert p[0] == pytest.approx(expected / expected.sum())
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 1000), n=st.integers(1, 30), case=st.sampled_from(CASES))
+def test__fit_blend__any_classes__weights_lie_on_the_simplex(seed: int, n: int, case: tuple[Kind, str]) -> None:
+    """Also where labels never or always occur, or the classes of all rows are unknown."""
+    kind, metric = case
+    rng = np.random.default_rng(seed)
+    target = rng.integers(-1, 3, n).astype(float) if kind is Kind.MULTICLASS else rng.integers(0, 2, (n, 3)).astype(float)
+    target *= rng.integers(0, 2)
+    members = {name: rng.dirichlet(np.ones(3), n) for name in ("x", "y")}
+    weights = fit_blend(members, target, kind, metric)
+    assert sum(weights.values()) == pytest.approx(1.0)
+    assert all(w >= 0 for w in weights.values())
+    mixed = blend(members, weights, kind)
+    assert np.all((mixed > 0) & (mixed < 1))
+    if kind is Kind.MULTICLASS:
+        assert mixed.sum(axis=1) == pytest.approx(1.0)
+
+
+def test__blend__ranked_lists__are_those_of_the_only_weighted_member() -> None:
+    lists = {"popular": np.array([[3, 1]]), "ranked": np.array([[2, -1]])}
+    assert fit_blend({"ranked": lists["ranked"]}, np.ones(1), Kind.RECOMMENDATION, "map") == {"ranked": 1.0}
+    mixed = blend(lists, {"popular": 0.0, "ranked": 1.0}, Kind.RECOMMENDATION)
+    assert np.array_equal(mixed, lists["ranked"])
+    assert mixed.dtype == lists["ranked"].dtype
