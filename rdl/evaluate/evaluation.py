@@ -1,6 +1,7 @@
 """A backtest, scored: every member and the blend side by side, by cutoff, and the predictions on disk."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from rdl.database import Database
 from rdl.errors import DataError
+from rdl.evaluate.detail import Detail, find_detail
 from rdl.evaluate.regimes import Backtest, Regime, backtest
+from rdl.evaluate.strict import with_nan, without_nan
 from rdl.model import FitSettings
 from rdl.task import Kind, Labels, Task, prediction_table, with_classes
 from rdl.task.metrics import LARGER_IS_BETTER, score
@@ -53,7 +56,8 @@ class Evaluation:
         importance: the share of the features, largest first.
         facts: counts of the first model, and the gap between those scored and those asked about.
         seconds: wall time of fitting and predicting.
-        predictions: entity key, cutoff and prediction of the test split; not part of the JSON.
+        predictions: entity key, cutoff and the answer's columns of the test split; not part of the JSON.
+        detail: what the kind of question has beside its metrics.
     """
 
     task: str
@@ -73,27 +77,34 @@ class Evaluation:
     facts: Mapping[str, Any]
     seconds: float
     predictions: pa.Table = field(repr=False, compare=False)
+    detail: Detail = field(default_factory=Detail)
 
     @property
     def headline(self) -> float:
-        """The blend's value of the task's metric."""
+        """The blend's value of the task's metric; NaN where it is undefined on the test split."""
         return self.metrics[BLEND][self.metric]
 
     @property
     def best_member(self) -> str:
-        """The member that alone does best on the task's metric."""
-        alone = {name: values[self.metric] for name, values in self.metrics.items() if name != BLEND}
-        return (max if LARGER_IS_BETTER[self.metric] else min)(alone, key=lambda name: alone[name])
+        """The member that alone does best on the task's metric; one of which it is undefined comes last."""
+        sign = 1.0 if LARGER_IS_BETTER[self.metric] else -1.0
+        alone = {name: sign * values[self.metric] for name, values in self.metrics.items() if name != BLEND}
+        return max(alone, key=lambda name: -math.inf if math.isnan(alone[name]) else alone[name])
+
+    def called(self, metric: str) -> str:
+        """A metric by its full name: `map@10`, where lists have a length."""
+        return metric if self.detail.lists is None else f"{metric}@{self.detail.lists.top}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for files, the tracker and the report."""
-        return {k: v for k, v in asdict(replace(self, predictions=None)).items() if k != "predictions"}
+        """Plain data for files, the tracker and the report: strict JSON, with null for what is undefined."""
+        plain: dict[str, Any] = without_nan(asdict(replace(self, predictions=None)))
+        return {k: v for k, v in plain.items() if k != "predictions"}
 
     def write(self, path: Path) -> None:
         """Write the JSON, aside and then into place."""
         aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(self.to_json(), indent=1), encoding="utf-8")
+        aside.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False), encoding="utf-8")
         aside.replace(path)
 
     def write_predictions(self, path: Path) -> None:
@@ -116,8 +127,11 @@ def read_evaluation(path: Path, predictions: Path) -> Evaluation:
             **{
                 **raw,
                 "regime": Regime(raw["regime"]),
-                "by_cutoff": tuple(AtCutoff(**row) for row in raw["by_cutoff"]),
+                "metrics": {member: with_nan(values) for member, values in raw["metrics"].items()},
+                "out_of_fold": with_nan(raw["out_of_fold"]),
+                "by_cutoff": tuple(AtCutoff(**with_nan(row)) for row in raw["by_cutoff"]),
                 "fits": tuple(raw["fits"]),
+                "detail": Detail.from_json(raw["detail"]),
                 "predictions": pq.read_table(predictions),
             }
         )
@@ -153,6 +167,7 @@ def evaluate(
         facts={k: v for k, v in found.model.facts.items() if k != "schema"} | _gap(database, task),
         seconds=round(time.monotonic() - started, 2),
         predictions=prediction_table(database, task, found.labels.seeds, found.prediction),
+        detail=find_detail(task, found.labels, found.prediction),
     )
 
 

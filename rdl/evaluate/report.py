@@ -10,10 +10,9 @@ from typing import Any
 
 from rdl.database import Check, Database
 from rdl.evaluate.evaluation import BLEND, Evaluation
+from rdl.evaluate.words import about, means, verdict
 from rdl.features import FeaturePlan
 from rdl.task import Task
-from rdl.task.metrics import LARGER_IS_BETTER
-from rdl.timeline import format_duration, format_time
 
 WIDTH, HEIGHT, PAD = 720, 160, 28
 
@@ -35,23 +34,23 @@ def write_report(
     """Write the page, aside and then into place; it reads nothing from the network."""
     from jinja2 import Environment, PackageLoader, select_autoescape
 
-    template = Environment(loader=PackageLoader("rdl.evaluate"), autoescape=select_autoescape()).get_template("report.html")
+    environment = Environment(loader=PackageLoader("rdl.evaluate"), autoescape=select_autoescape())
+    environment.filters["figure"] = _figure
+    template = environment.get_template("report.html")
     said = {f.name: f.provenance for f in plan.features} if plan else {}
     html = template.render(
         task=task,
         evaluations=evaluations,
         blend=BLEND,
+        about=about(task),
         verdict=verdict(evaluations),
+        means=means(task.kind),
         names=_names(evaluations),
         drawn=_drawn(evaluations),
         features=[(name, share, said.get(name, "")) for name, share in list(evaluations[0].importance.items())[:25]]
         if evaluations
         else [],
         tables=_tables(database),
-        horizon=format_duration(task.horizon),
-        every=task.spacing,
-        validate=format_time(task.validate),
-        test=format_time(task.test),
         width=WIDTH,
         height=HEIGHT,
     )
@@ -61,33 +60,17 @@ def write_report(
     aside.replace(path)
 
 
-def verdict(evaluations: Sequence[Evaluation]) -> list[str]:
-    """What a reader should take away, in sentences."""
-    said = []
-    for e in evaluations:
-        alone = e.metrics[e.best_member][e.metric]
-        gain = e.headline - alone if LARGER_IS_BETTER[e.metric] else alone - e.headline
-        verb = "beats" if gain > 0 else "does not beat"
-        said.append(
-            f"{e.regime.value.capitalize()}: {e.metric} {e.headline:.4f} on {e.rows} rows at {e.cutoffs} cutoffs; "
-            f"the blend {verb} its best member ({e.best_member}, {alone:.4f})."
-        )
-        graph = [name for name in e.weights if name not in {"entity", "features"}]
-        for name in graph:
-            weight = e.weights[name]
-            said.append(
-                f"The graph network {name} carries {weight:.0%} of the blend: {'' if weight >= 0.1 else 'hardly '}worth it here."
-            )
-    gaps = [e.facts["population_gap"]["sentence"] for e in evaluations if "population_gap" in e.facts]
-    return said + [f"Beware: {sentence}." for sentence in dict.fromkeys(gaps)]
-
-
 def _names(evaluations: Sequence[Evaluation]) -> list[str]:
     return [*dict.fromkeys(name for e in evaluations for name in e.metrics if name != BLEND), BLEND]
 
 
 def _drawn(evaluations: Sequence[Evaluation]) -> Mapping[str, Line]:
     return {e.regime.value: _line([c.metric for c in e.by_cutoff], [c.cutoff for c in e.by_cutoff]) for e in evaluations}
+
+
+def _figure(value: float, digits: int = 4) -> str:
+    """A number, or a dash where it is undefined."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
 
 
 def _line(values: Sequence[float], labels: Sequence[str]) -> Line:
@@ -101,7 +84,8 @@ def _line(values: Sequence[float], labels: Sequence[str]) -> Line:
         for i, v in enumerate(values)
         if math.isfinite(v)
     )
-    return Line(points, f"{low:.3f}", f"{high:.3f}", labels[0], labels[-1])
+    first, last = (labels[0], labels[-1]) if labels else ("", "")
+    return Line(points, f"{low:.3f}", f"{high:.3f}", first, last)
 
 
 def _tables(database: Database) -> list[dict[str, Any]]:

@@ -1,0 +1,86 @@
+"""What a backtest says, in sentences; for every kind of question, and where a metric is undefined."""
+
+import math
+from collections.abc import Sequence
+
+from rdl.evaluate.evaluation import Evaluation
+from rdl.model.settings import GROUPS
+from rdl.task import Kind, Task
+from rdl.task.metrics import LARGER_IS_BETTER
+from rdl.timeline import format_duration, format_time
+
+_MEANS = {
+    Kind.BINARY: "label: the share of rows whose label is 1; prediction: the mean probability of it",
+    Kind.REGRESSION: "label and prediction: mean values",
+    Kind.MULTICLASS: "label: the share of rows of the most frequent class; prediction: the mean probability of it",
+    Kind.MULTILABEL: "label: the share of rows that hold the most frequent label; prediction: the mean probability of it",
+    Kind.RECOMMENDATION: "label: how many were right, on average; prediction: how many were recommended",
+}
+
+
+def means(kind: Kind) -> str:
+    """What the columns `label` and `prediction` of the table by cutoff are."""
+    return _MEANS[kind]
+
+
+def about(task: Task) -> list[str]:
+    """What is asked, when, and what is not to be seen."""
+    judged = f"{task.kind.value} task on {task.entity_table}; judged by {task.metric}"
+    if task.static:
+        said = [f"{judged}.", "There is no time to split by: the split is random, and says nothing about how the answers age."]
+    else:
+        when = f"horizon {format_duration(task.horizon)}, a cutoff every {task.spacing}"
+        split = f"validation from {format_time(task.validate)}, test from {format_time(task.test)}"
+        said = [f"{judged}; {when}; {split}."]
+    columns = [f"{table}.{column}" for table, column in task.hide]
+    if task.autocomplete and columns:
+        implied = f"; hidden with it, because they would tell: {', '.join(columns[1:])}" if columns[1:] else ""
+        said.append(f"The label is the column {columns[0]}, which no feature and no graph sees{implied}.")
+    elif columns:
+        said.append(f"Hidden from features and graphs: {', '.join(columns)}.")
+    return said
+
+
+def verdict(evaluations: Sequence[Evaluation]) -> list[str]:
+    """What a reader should take away."""
+    said = []
+    for evaluation in evaluations:
+        said += [_headline(evaluation), *_kind(evaluation), *_networks(evaluation)]
+    gaps = [e.facts["population_gap"]["sentence"] for e in evaluations if "population_gap" in e.facts]
+    return said + [f"Beware: {sentence}." for sentence in dict.fromkeys(gaps)]
+
+
+def _headline(e: Evaluation) -> str:
+    start, size = e.regime.value.capitalize(), f"{e.rows} rows at {e.cutoffs} cutoffs"
+    if math.isnan(e.headline):
+        return f"{start}: {e.called(e.metric)} is undefined on {size}: the labels do not differ, or there is nothing to find."
+    alone = e.metrics[e.best_member][e.metric]
+    gain = e.headline - alone if LARGER_IS_BETTER[e.metric] else alone - e.headline
+    if e.weights.get(e.best_member, 0.0) == 1.0:
+        beside = f"the blend is {e.best_member} alone"
+    else:
+        beside = f"the blend {'beats' if gain > 0 else 'does not beat'} its best member ({e.best_member}, {alone:.4f})"
+    return f"{start}: {e.called(e.metric)} {e.headline:.4f} on {size}; {beside}."
+
+
+def _kind(e: Evaluation) -> list[str]:
+    """What the metric is to be held against."""
+    rows, lists = e.detail.classes, e.detail.lists
+    if lists is not None:
+        right = f"Of {lists.right} rows of {lists.table} that were right for anyone, {lists.recommended} are recommended to anyone"
+        return [f"{lists.truth:.1f} were right on average, none in {lists.empty:.0%} of the rows. {right}."]
+    if not rows:
+        return []
+    often = max(rows, key=lambda row: row.labels)
+    if e.kind == Kind.MULTICLASS:
+        accuracy = e.metrics["blend"]["accuracy"]
+        return [f"To answer {often.name!r} always would be right in {often.labels:.1%}; the blend is right in {accuracy:.1%}."]
+    return [f"The most frequent of {e.detail.number} labels, {often.name!r}, is held by {often.labels:.1%} of the rows."]
+
+
+def _networks(e: Evaluation) -> list[str]:
+    return [
+        f"The graph network {name} carries {weight:.0%} of the blend: {'' if weight >= 0.1 else 'hardly '}worth it here."
+        for name, weight in e.weights.items()
+        if name in GROUPS["gnn"]
+    ]
