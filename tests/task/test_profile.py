@@ -1,13 +1,17 @@
 """The numbers that `rdl tasks` shows: by cutoff, with drift, and with what was left out."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rdl.cli.chart import bar
-from rdl.task import Labels, Seeds, Split, find_task, labels_at, split_cutoffs, split_labels
-from rdl.task.profile import profile_labels, profile_splits, stability
+from rdl.cli.tasks import _head
+from rdl.task import Kind, Labels, Seeds, Split, find_task, labels_at, split_cutoffs, split_labels, with_classes
+from rdl.task.catalog import Catalog
+from rdl.task.labels import LabelReport
+from rdl.task.profile import _lines, profile_labels, profile_splits, stability
 from tests.cli.calls import call
 from tests.model.world import tables, write
 
@@ -87,7 +91,7 @@ def test__tasks__json_holds_every_number(world, monkeypatch, capsys):
     first = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (first["spacing"], first["oldest_weight"]) == ("10 days", 0.25)
     train = first["splits"]["train"]
-    assert set(train["cutoffs"][0]) == {"cutoff", "rows", "mean", "low", "median", "high", "drift"}
+    assert set(train["cutoffs"][0]) == {"cutoff", "rows", "mean", "low", "median", "high", "drift", "shares", "distinct"}
     assert set(train["dropped"]) == {
         "rows",
         "unknown_entity",
@@ -97,3 +101,99 @@ def test__tasks__json_holds_every_number(world, monkeypatch, capsys):
         "unknown_target",
         "empty_list",
     }
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """Tasks of classes, sets and lists, about everyone, at 12 cutoffs."""
+    database = write(tmp_path_factory.mktemp("kinds") / "p", tables())
+    task = find_task(database, "active")
+    start = "SELECT c.cutoff, u.user, {} AS label FROM cutoffs c CROSS JOIN users u LEFT JOIN events e ON e.user = u.user "
+    start += "AND e.at >= c.cutoff AND e.at < c.cutoff + $horizon GROUP BY ALL"
+    labels = {
+        Kind.MULTICLASS: "coalesce(min(e.kind), 'none')",
+        Kind.MULTILABEL: "list(DISTINCT e.kind) FILTER (e.kind IS NOT NULL)",
+        Kind.RECOMMENDATION: "list(DISTINCT e.item) FILTER (e.item IS NOT NULL)",
+    }
+    asked = {kind: replace(task, kind=kind, label_sql=start.format(label), population_sql=None) for kind, label in labels.items()}
+    return database, asked | {Kind.RECOMMENDATION: replace(asked[Kind.RECOMMENDATION], target_table="items")}
+
+
+def test__classes__are_told_by_their_shares(kinds):
+    database, asked = kinds
+    task = with_classes(database, asked[Kind.MULTICLASS], asked[Kind.MULTICLASS].test)
+    train = profile_splits(database, task)[Split.TRAIN]
+    labels = split_labels(database, task, Split.TRAIN)
+    assert train.mean is None
+    assert list(train.shares) == [str(c) for c in task.classes]
+    for place, name in enumerate(task.classes):
+        assert train.shares[name] == pytest.approx((labels.target == place).mean(), abs=1e-6)
+    assert sum(train.shares.values()) == pytest.approx(1, abs=1e-5)
+    assert all(c.drift is not None and c.drift >= 0 for c in train.cutoffs)
+
+
+def test__unknown_classes__are_counted(kinds):
+    database, asked = kinds
+    task = replace(asked[Kind.MULTICLASS], classes=("none", "never"))
+    train = profile_splits(database, task)[Split.TRAIN]
+    labels = split_labels(database, task, Split.TRAIN)
+    assert train.unknown_class == (labels.target < 0).sum() > 0
+    assert train.shares["never"] == 0
+
+
+def test__sets_and_lists__are_told_by_how_long_they_are(kinds):
+    database, asked = kinds
+    sets = profile_splits(database, asked[Kind.MULTILABEL])[Split.TRAIN]
+    task = with_classes(database, asked[Kind.MULTILABEL], asked[Kind.MULTILABEL].test)
+    labels = split_labels(database, task, Split.TRAIN)
+    assert sets.mean == pytest.approx(labels.target.sum(axis=1).mean())
+    assert sets.shares == {c: pytest.approx(labels.target[:, i].mean(), abs=1e-6) for i, c in enumerate(task.classes)}
+    lists = profile_splits(database, asked[Kind.RECOMMENDATION])[Split.TRAIN]
+    labels = split_labels(database, asked[Kind.RECOMMENDATION], Split.TRAIN)
+    assert lists.mean == pytest.approx(labels.lists.sizes.mean())
+    assert lists.distinct == len(set(labels.lists.rows.tolist()))
+    assert lists.dropped.null_label > 0
+
+
+def test__drift_of_classes__grows_with_what_changes(kinds):
+    task = replace(kinds[1][Kind.MULTICLASS], classes=("a", "b", "c"))
+    draw = np.random.default_rng(0)
+    reference = draw.choice(3, 20_000, p=[0.6, 0.3, 0.1]).astype(float)
+
+    def drift(shares):
+        target = draw.choice(3, 5_000, p=shares).astype(float)
+        labels = Labels(Seeds.at(np.arange(5_000), np.zeros(5_000, dtype=np.int64)), target)
+        return profile_labels(task, labels, LabelReport(5_000, 0, 0, 0), [0], reference).cutoffs[0].drift
+
+    assert drift([0.6, 0.3, 0.1]) < 0.005
+    assert drift([0.1, 0.3, 0.6]) > 0.5 > drift([0.5, 0.3, 0.2]) > 0.02
+
+
+def test__labels_at_cutoffs_of_their_own__share_lines(kinds):
+    task = replace(kinds[1][Kind.MULTICLASS], listed=tuple(range(1000)))
+    lines = _lines(task, np.arange(1000))
+    assert (len(lines), lines[0]) == (48, 0)
+    labels = Labels(Seeds.at(np.arange(1000), np.arange(1000)), np.zeros(1000))
+    found = profile_labels(replace(task, classes=("a", "b")), labels, LabelReport(1000, 0, 0, 0), lines, labels.target)
+    assert sum(c.rows for c in found.cutoffs) == 1000
+
+
+@pytest.mark.parametrize("kind", [Kind.MULTICLASS, Kind.MULTILABEL, Kind.RECOMMENDATION])
+def test__tasks__tells_of_every_kind(kinds, kind, monkeypatch, capsys):
+    database, asked = kinds
+    monkeypatch.setattr("rdl.task.catalog.read_catalog", lambda _: Catalog({"x": replace(asked[kind], population_sql=None)}, {}))
+    monkeypatch.setattr("rdl.task.population.population_gap", lambda *_: None)
+    assert call(monkeypatch, "tasks", "--project", database.project.root) == 0
+    said = capsys.readouterr().out
+    expected = {
+        Kind.MULTICLASS: ("multiclass on users", "none ", "%"),
+        Kind.MULTILABEL: ("multilabel on users", "mean ", "%"),
+        Kind.RECOMMENDATION: ("recommendation of 10 items on users", "mean ", "distinct"),
+    }[kind]
+    assert all(part in said for part in (*expected, "drift"))
+
+
+def test__head__says_what_has_no_time(kinds):
+    task = kinds[1][Kind.MULTICLASS]
+    assert "splits are random" in _head(replace(task, static=True))
+    assert "autocomplete, multiclass on users" in _head(replace(task, autocomplete=True))
