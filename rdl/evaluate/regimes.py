@@ -72,7 +72,7 @@ def backtest(database: Database, task: Task, regime: Regime, settings: FitSettin
     models = []
     for fit_at in fits:
         log.info("%s: fitting as of %s", regime.value, format_time(fit_at))
-        models.append(fit_model(database, task, fit_at, settings, staleness, choose_at=task.test))
+        models.append(fit_model(database, task, fit_at, settings, staleness, choose_at=task.test, held_out=task.static))
     source = Source(database, task, models[0].plan)  # the choices were made once: all models read the same features
     batch = source.prepare(seeds)
     starts = [*(int(np.searchsorted(seeds.cutoff, b[0])) for b in blocks), len(seeds)]  # labels are in the order of their cutoffs

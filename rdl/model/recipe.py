@@ -31,7 +31,14 @@ log = logging.getLogger(__name__)
 
 
 def fit_model(
-    database: Database, task: Task, as_of: int, settings: FitSettings, staleness: int = 0, choose_at: int | None = None
+    database: Database,
+    task: Task,
+    as_of: int,
+    settings: FitSettings,
+    staleness: int = 0,
+    choose_at: int | None = None,
+    *,
+    held_out: bool = False,
 ) -> Model:
     """Fit on every label that is mature at `as_of`, or find that fit.
 
@@ -43,6 +50,7 @@ def fit_model(
         staleness: how old the database may be when the model predicts, microseconds: training seeds are copied with snapshots
             up to that old. 0 where it is up to date at every cutoff.
         choose_at: an earlier moment whose choices are used, to refit without choosing again; `as_of` by default.
+        held_out: whether to leave out the test split of a task without time, for a backtest; of other tasks time holds it out.
 
     Raises:
         TaskError: there are fewer than three mature cutoffs, no labels, one class only, or the lint finds an error in the queries.
@@ -50,11 +58,12 @@ def fit_model(
     moment = as_of if choose_at is None else choose_at
     settings = replace(settings, members=members_for(task.kind, settings.members))
     task = with_classes(database, task, moment)
-    key = fit_key(database, task, moment, settings, staleness)
+    held = ("held out",) if held_out else ()
+    key = fit_key(database, task, moment, settings, staleness, *held)
     prepared: list[Training] = []
 
     def make_choices() -> Choices:
-        training = prepare_training(database, task, moment, settings, staleness)
+        training = prepare_training(database, task, moment, settings, staleness, held_out=held_out)
         choices, training = choose(training)
         prepared.append(training)
         return choices
@@ -64,9 +73,9 @@ def fit_model(
         choices = cached_choices(database, key, make_choices)
         if prepared and moment == as_of:
             return fit_members(prepared[0], choices)
-        return fit_members(prepare_training(database, task, as_of, settings, staleness, choices.plan), choices)
+        return fit_members(prepare_training(database, task, as_of, settings, staleness, choices.plan, held_out=held_out), choices)
 
-    return cached_model(database, fit_key(database, task, as_of, settings, staleness, key), make_model)
+    return cached_model(database, fit_key(database, task, as_of, settings, staleness, key, *held), make_model)
 
 
 def choose(training: Training) -> tuple[Choices, Training]:

@@ -28,6 +28,7 @@ from rdl.task import (
     mature_cutoffs,
     sample_labels,
 )
+from rdl.task.static import trainable
 
 log = logging.getLogger(__name__)
 
@@ -127,15 +128,23 @@ class Training:
 
 
 def prepare_training(
-    database: Database, task: Task, as_of: int, settings: FitSettings, staleness: int, plan: FeaturePlan | None = None
+    database: Database,
+    task: Task,
+    as_of: int,
+    settings: FitSettings,
+    staleness: int,
+    plan: FeaturePlan | None = None,
+    *,
+    held_out: bool = False,
 ) -> Training:
-    """Labels and plan of one fit; nothing at or after `as_of` is read.
+    """Labels and plan of one fit; nothing at or after `as_of` is read, nor the labels of `held_out` (see `fit_model`).
 
     Raises:
         TaskError: there are fewer than three mature cutoffs, no labels, or one class only.
     """
     started = time.monotonic()
     labels, report = labels_at(database, task, mature_cutoffs(task, as_of, database.span))
+    labels = trainable(database, task, labels) if held_out else labels
     labels = labels[known(task, labels.target)]
     labels = sample_labels(labels, settings.rows // (1 + settings.copies) if staleness else settings.rows, settings.seed)
     check_classes(task, labels)
@@ -149,10 +158,8 @@ def _plan(database: Database, task: Task, as_of: int, settings: FitSettings, mag
     schema = database.schema.hiding(task.hide)
     with database.engine() as engine:
         survey = survey_database(engine, schema, task.entity_table, as_of, settings.plan_depth)
-    whole = PlanSettings(
-        task.horizon, settings.plan_depth, label_magnitude=max(1.0, magnitude), label_channels=label_channels(task)
-    )
-    reached = whole.multiples[-1] * task.horizon < as_of - database.span[0]
+    whole = PlanSettings(task.window, settings.plan_depth, label_magnitude=max(1.0, magnitude), label_channels=label_channels(task))
+    reached = whole.multiples[-1] * task.window < as_of - database.span[0]
     asked = whole if reached else replace(whole, multiples=whole.multiples[:-1])  # the longest window would be all history
     return plan_features(schema, task.entity_table, asked, survey)
 

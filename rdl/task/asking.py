@@ -11,8 +11,10 @@ from rdl.database import Database, load_sql, quote
 from rdl.database.keys import WHOLE
 from rdl.database.sandbox import Sandbox
 from rdl.errors import SqlError, TaskError, nearest
+from rdl.task.fixed import given_tables
 from rdl.task.keys import entity_keys, find_entities, key_columns, key_type
 from rdl.task.seeds import Int, Seeds
+from rdl.task.static import on_grid
 from rdl.task.task import Task
 from rdl.timeline import format_time
 
@@ -60,12 +62,14 @@ def _run(
     the keys to hand over.
     """
     table, column = task.grid
-    given = {table: pa.table({column: pa.array(cutoffs, pa.timestamp("us"))})}
+    given = {table: pa.table({column: pa.array(cutoffs, pa.timestamp("us"))}), **given_tables(task)}
     params = {"horizon": timedelta(microseconds=task.horizon)}
     try:
         described = sandbox.select(f"SELECT * FROM ({sql}\n) LIMIT 0", where, given, params)
     except SqlError:
         described = sandbox.select(sql, where, given, params)  # the message is to speak of the text as it was written
+    if task.static and task.cutoff_column not in described.column_names:
+        return _run(database, sandbox, task, on_grid(task, sql), cutoffs, where, more)
     _check_columns(task, described.column_names, more, where)
     if not _alike(database, task, described.schema):
         return sandbox.select(sql, where, given, params), None

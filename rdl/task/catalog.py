@@ -12,7 +12,9 @@ from rdl.task.relbench.folder import RelbenchFolder, find_folder
 from rdl.task.relbench.manifest import manifest_task, read_manifest
 from rdl.task.task import Task
 from rdl.task.taskfile import read_task_file
+from rdl.timeline import DAY
 
+_PARTS = 100  # into so many the time of the data is divided, to measure the past where labels look at no time ahead
 _NAMED = re.compile(r"^\s*(?:task\s*=|name:)\s*[\"']?([^\"'\n]+?)[\"']?\s*(?:#.*)?$", re.MULTILINE)
 
 
@@ -78,7 +80,13 @@ def _read(database: Database, folder: RelbenchFolder | None, path: Path) -> Task
         task = manifest_task(read_manifest(path), folder.splits)
     else:
         task = read_task_file(path, database.schema)
-    return replace(task, lag=_lag(database, task))
+    return _after_all_rows(database, task) if task.static else replace(task, lag=_lag(database, task))
+
+
+def _after_all_rows(database: Database, task: Task) -> Task:
+    """A static task with its one cutoff."""
+    first, last = database.span
+    return replace(task, validate=last + 1, test=last + 1, every=max(DAY, (last - first) // _PARTS))
 
 
 def _sql_files(project: Project) -> list[Path]:

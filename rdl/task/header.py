@@ -30,25 +30,30 @@ class Header(BaseModel):
     task: str
     kind: Literal["binary", "regression", "multiclass", "multilabel", "recommendation", "autocomplete"]
     entity: str
-    horizon: str
+    horizon: str | None = None
     every: str | None = None
     start: Moment | None = None
     stop: Moment | None = None
     cutoffs: list[Moment] | None = None
-    first_validation: Moment = Field(alias="validate")
-    test: Moment
+    first_validation: Moment | None = Field(alias="validate", default=None)
+    test: Moment | None = None
     metric: str | None = None
     target: str | None = None
     top: Annotated[int, Field(ge=1, le=1000)] | None = None
     hide: list[str] = []
     type: Literal["binary", "regression", "multiclass"] | None = None
 
+    @property
+    def static(self) -> bool:
+        """Whether it says nothing of time."""
+        return self.horizon is None
+
 
 def read_header(text: str, path: Path) -> Header:
     """The header in the text of a file's comment.
 
     Raises:
-        TaskError: it is no TOML, a key is unknown, missing, or of another kind than the task's, or a value is wrong.
+        TaskError: it is no TOML, a key is unknown, is missing, or belongs to another kind than the task's, or a value is wrong.
     """
     try:
         raw = tomllib.loads(text)
@@ -65,7 +70,22 @@ def read_header(text: str, path: Path) -> Header:
                 where=str(path),
                 fix=f"leave out {key}, or write kind = {kind!r}",
             )
+    _check_times(header, path)
     return header
+
+
+def _check_times(header: Header, path: Path) -> None:
+    """Refuse a header that says something of time, but not all that it must."""
+    needed = {"horizon": header.horizon, "validate": header.first_validation, "test": header.test}
+    more = {"every": header.every, "start": header.start, "stop": header.stop, "cutoffs": header.cutoffs}
+    missing = [key for key, value in needed.items() if value is None]
+    given = [key for key, value in (needed | more).items() if value is not None]
+    if missing and given:
+        raise TaskError(
+            f"missing key {missing[0]!r}",
+            where=str(path),
+            fix=f"add {missing[0]!r}; or leave out {', '.join(given)}: a task without time is split at random",
+        )
 
 
 def entity_of(header: Header, schema: Schema, path: Path) -> Table:

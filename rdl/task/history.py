@@ -5,6 +5,7 @@ import numpy as np
 from rdl.database import Database
 from rdl.task.classes import channels
 from rdl.task.cutoffs import history_cutoffs
+from rdl.task.fixed import renewed
 from rdl.task.kept import keep, kept_path
 from rdl.task.labels import labels_at
 from rdl.task.seeds import History, Int
@@ -19,7 +20,7 @@ def past_labels(database: Database, task: Task, cutoffs: Int) -> History:
     Raises:
         TaskError, SqlError: see `labels_at`.
     """
-    grid = history_cutoffs(task, cutoffs, database.span[0])
+    grid = history_cutoffs(renewed(database, task), cutoffs, database.span[0])
     if not len(grid):
         none = np.array([], dtype=np.int64)
         return History(none, none, none, channels(task, np.zeros((0, len(task.classes)) if task.kind is Kind.MULTILABEL else 0)))

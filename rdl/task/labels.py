@@ -9,7 +9,9 @@ from rdl.database import Database
 from rdl.errors import TaskError
 from rdl.task.asking import NONE, Pairs, ask
 from rdl.task.cutoffs import Split, history_cutoffs, split_cutoffs
+from rdl.task.fixed import unlabelled_rows, visible_rows
 from rdl.task.seeds import Int, Labels, Seeds
+from rdl.task.static import of_split
 from rdl.task.targets import read_targets
 from rdl.task.task import Kind, Task
 from rdl.timeline import DAY, format_time
@@ -57,7 +59,7 @@ class Answers:
 
 def split_labels(database: Database, task: Task, split: Split) -> Labels:
     """The labels of one published split."""
-    return labels_at(database, task, split_cutoffs(task, split, database.span))[0]
+    return of_split(database, task, labels_at(database, task, split_cutoffs(task, split, database.span))[0], split)
 
 
 def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, LabelReport]:
@@ -112,8 +114,13 @@ def population_at(database: Database, task: Task, cutoffs: Int) -> Seeds:
     """Who is asked about at `cutoffs`, ordered by (cutoff, entity).
 
     A task with a population query asks it. One without (RelBench) takes the entities that had a mature label within the last
-    year, or twelve horizons where that is longer: what can be known of its population without knowing the future.
+    year, or twelve horizons where that is longer: what can be known of its population without knowing the future. Of labels in the
+    entities' own rows those are asked about whose row lacks one, and of a task without time all.
     """
+    if task.population_sql is None and task.static:
+        return visible_rows(database, task, cutoffs)
+    if task.population_sql is None and task.autocomplete and task.fixed:
+        return unlabelled_rows(database, task, cutoffs)
     if task.population_sql is None:
         return _derived_population(database, task, cutoffs)
     with database.sandbox() as sandbox:

@@ -3,11 +3,14 @@
 import json
 from dataclasses import replace
 
+import pyarrow as pa
+
 from rdl.database import Database
 from rdl.task.classes import settle_classes
-from rdl.task.cutoffs import mature_cutoffs
+from rdl.task.cutoffs import Split, mature_cutoffs
 from rdl.task.kept import keep, kept_path
 from rdl.task.labels import answers_at
+from rdl.task.static import in_split
 from rdl.task.task import Task
 
 
@@ -23,6 +26,10 @@ def with_classes(database: Database, task: Task, as_of: int) -> Task:
     path = kept_path(database, "classes", task, cutoffs, ".json")
     if path.is_file():
         return replace(task, classes=tuple(json.loads(path.read_text(encoding="utf-8"))))
-    settled = settle_classes(task, answers_at(database, task, cutoffs).label)
+    answers = answers_at(database, task, cutoffs)
+    label = answers.label
+    if task.static:  # the test split is not looked at
+        label = label.filter(pa.array(~in_split(database, task, answers.seeds.entity, Split.TEST)))
+    settled = settle_classes(task, label)
     keep(path, lambda aside: aside.write_text(json.dumps(settled.classes), encoding="utf-8"))
     return settled

@@ -1,7 +1,7 @@
 """Task files: a TOML header in a comment, then the population query and the label query.
 
 `-- population` and `-- label` start the two queries; a file without them holds the label query alone, or both divided by a
-semicolon.
+semicolon. A header that says nothing of time makes a static task: its queries need neither cutoffs nor a grid of them.
 """
 
 import re
@@ -13,6 +13,7 @@ from rdl.errors import SqlError, TaskError, TimeError
 from rdl.task.grid import Grid, read_grid
 from rdl.task.header import AUTOCOMPLETE, TOP, Header, entity_of, hidden_of, kind_of, metric_of, read_header, target_of
 from rdl.task.task import Task
+from rdl.timeline import DAY
 
 _HEADER = re.compile(r"\A\s*/\*\s*rdl\b(.*?)\*/", re.DOTALL)
 _MARK = re.compile(r"^--[ \t]*(population|label)\b.*$", re.MULTILINE | re.IGNORECASE)
@@ -37,7 +38,7 @@ def read_task_file(path: Path, schema: Schema) -> Task:
         raise TaskError(
             "no task header",
             where=str(path),
-            fix="start the file with /* rdl … */ holding task, kind, entity, horizon, validate, test",
+            fix="start the file with /* rdl … */ holding task, kind, entity; and horizon, validate, test, where there is time",
         )
     header = read_header(match.group(1), path)
     entity = entity_of(header, schema, path)
@@ -66,10 +67,13 @@ def read_task_file(path: Path, schema: Schema) -> Task:
         target_table=target_of(header, schema, path),
         top=header.top or TOP,
         autocomplete=header.kind == AUTOCOMPLETE,
+        static=header.static,
     )
 
 
 def _grid(header: Header, path: Path) -> Grid:
+    if header.static:  # the catalog, which knows the data, says when its one cutoff is
+        return Grid(horizon=0, every=DAY, validate=0, test=0)
     try:
         return read_grid(header.model_dump(), str(path))
     except TimeError as error:
