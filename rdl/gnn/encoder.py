@@ -5,6 +5,7 @@ of its timestamps) is added per node, and scales the row's vector, so that a sum
 Values never seen in training hit an untrained, zero embedding and add nothing. Non-finite numbers count as null.
 """
 
+from functools import partial
 from typing import cast
 
 import torch
@@ -14,6 +15,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.data.storage import NodeStorage
 
 from rdl.gnn.naming import module_key
+from rdl.gnn.once import Kept, unique_rows
 from rdl.gnn.statistics import KNOTS, Statistics, TableStatistics
 from rdl.timeline import DAY, NEVER
 
@@ -43,24 +45,33 @@ class GraphEncoder(nn.Module):
             {module_key(name): TableEncoder(stats, channels, dropout) for name, stats in statistics.items()}
         )
 
-    def forward(self, batch: HeteroData) -> dict[str, Tensor]:
-        """float32[n, channels] by table."""
+    def forward(self, batch: HeteroData, kept: Kept | None = None) -> dict[str, Tensor]:
+        """float32[n, channels] by table; `kept` holds rows that were encoded for earlier batches, and takes the others."""
         encoded = {}
         for name in self.names:
-            encoder = cast("TableEncoder", self.tables[module_key(name)])
             nodes = batch[name]
             if len(nodes.n_id) == 0:
                 encoded[name] = self.unknown_root.new_zeros(0, len(self.unknown_root))
                 continue
-            first, inverse = unique_rows(self._row_ids(batch, name))
+            ids = self._row_ids(batch, name)
+            if kept is None:
+                first, inverse = unique_rows(ids)
+                row = self._rows(name, nodes, first)  # [unique, channels]
+                if len(first) < len(inverse):
+                    row = functional.embedding(inverse, row)  # [n, channels]; its backward is deterministic
+            else:
+                row = kept[name].find(ids, partial(self._rows, name, nodes))  # [n, channels]
             cutoff = batch[self.entity_table].cutoff[nodes.batch]
-            words = self._words(nodes.x_cat[first], nodes.x_text[first])
-            moments = row_moments(nodes, first)
-            row = encoder.rows(nodes.x_num[first], words, moments)  # [unique, channels]
-            if len(first) < len(inverse):
-                row = functional.embedding(inverse, row)  # [n, channels]; its backward is deterministic
-            encoded[name] = encoder.at_cutoff(row, nodes.x_ts, nodes.age, cutoff)
+            encoded[name] = self._table(name).at_cutoff(row, nodes.x_ts, nodes.age, cutoff)
         return self._mask_roots(encoded, batch[self.entity_table].root_visible)
+
+    def _table(self, name: str) -> "TableEncoder":
+        return cast("TableEncoder", self.tables[module_key(name)])
+
+    def _rows(self, name: str, nodes: NodeStorage, first: Tensor) -> Tensor:
+        """The nodes at `first` [u] as rows, without what depends on the seed: [u, channels]."""
+        words = self._words(nodes.x_cat[first], nodes.x_text[first])
+        return self._table(name).rows(nodes.x_num[first], words, row_moments(nodes, first))
 
     def _row_ids(self, batch: HeteroData, name: str) -> Tensor:
         """Row ids [n]; roots that are not visible, whose columns are all null, are one and the same row."""
@@ -149,17 +160,6 @@ class TableEncoder(nn.Module):
     def _dated(self) -> int:
         """How many times a row has: its own, unless the table is static, and its timestamp columns."""
         return len(self.moment) + (1 if len(self.age_knots) else 0)
-
-
-def unique_rows(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Where each distinct id of `ids` [n] stands for the first time [u], and for each id the place of its like [n]."""
-    distinct, inverse = torch.unique(ids, return_inverse=True)
-    if len(distinct) == len(ids):
-        every = torch.arange(len(ids), device=ids.device)
-        return every, every
-    first = torch.full_like(distinct, len(ids))
-    first.scatter_reduce_(0, inverse, torch.arange(len(ids), device=ids.device), "amin")
-    return first, inverse
 
 
 def row_moments(nodes: NodeStorage, first: Tensor) -> Tensor:

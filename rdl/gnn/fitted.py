@@ -21,6 +21,7 @@ from rdl.errors import GraphError, ModelFileError
 from rdl.gnn import past
 from rdl.gnn.batches import stream
 from rdl.gnn.model import Blueprint, GraphModel
+from rdl.gnn.once import KeptRows
 from rdl.graph import GraphStore, Sampler
 from rdl.task import History, Seeds
 
@@ -98,12 +99,15 @@ def predict(
     """Predictions [n, …] of a model in evaluation mode, batch by batch."""
     device = next(model.parameters()).device
     labels = torch.from_numpy(past_features(plan, seeds, history))
+    several = len(seeds) > plan.settings.batch_size
+    channels = plan.settings.channels
+    kept = {name: KeptRows(table.rows, channels, device) for name, table in store.tables.items()} if several else None
     outputs = np.empty((len(seeds), *plan.answer.shape), np.float64)
     model.eval()
     with torch.inference_mode():
         for batch in stream(store, sampler, seeds, plan.settings.batch_size):
             place = batch[plan.entity_table].input_id
-            output = model(batch.to(device), labels[place].to(device))
+            output = model(batch.to(device), labels[place].to(device), kept)
             outputs[place.cpu().numpy()] = plan.answer.finish(output.double()).cpu().numpy()
     return outputs
 

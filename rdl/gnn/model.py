@@ -13,6 +13,7 @@ from rdl.gnn.answer import Answer
 from rdl.gnn.encoder import GraphEncoder
 from rdl.gnn.head import Head
 from rdl.gnn.networks import NETWORKS
+from rdl.gnn.once import Kept
 from rdl.gnn.settings import GnnSettings
 from rdl.gnn.statistics import TableStatistics
 
@@ -77,9 +78,9 @@ class GraphModel(nn.Module):
         labels = past.width(settings.history, plan.past) if plan.past else 0
         self.head = Head(settings.channels, labels, plan.answer.base(), settings.dropout)
 
-    def forward(self, batch: HeteroData, labels: Tensor) -> Tensor:
-        """Outputs [seeds, width] for a batch and its seeds' past labels [seeds, k]."""
-        root = self.network(self.encoder(batch), batch)  # [seeds, channels]
+    def forward(self, batch: HeteroData, labels: Tensor, kept: Kept | None = None) -> Tensor:
+        """Outputs [seeds, width] for a batch and its seeds' past labels [seeds, k]; for `kept` see `GraphEncoder`."""
+        root = self.network(self.encoder(batch, kept), batch)  # [seeds, channels]
         seeds = batch[self.entity_table]
         output: Tensor = self.head(root, labels, seeds.cutoff, seeds.as_of)
         return output

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
@@ -93,6 +93,7 @@ def test__score_of_classes__counts_an_unknown_one_as_wrong():
     assert answer.score(np.array([1.0, -1.0]), found) == pytest.approx(np.log([0.5, 1e-15]).mean())
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0.01, 0.99), st.floats(0.01, 0.99)), min_size=2, max_size=20))
 def test__score_of_sets__is_the_mean_auroc_of_the_classes_that_tell_seeds_apart(rows):
     target, found = np.array(rows, np.float64)[:, :2], np.array(rows)[:, 2:]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rdl.gnn.batches import stream, with_times
-from rdl.gnn.encoder import GraphEncoder, calendar, piecewise, unique_rows
+from rdl.gnn.encoder import GraphEncoder, calendar, piecewise
 from rdl.gnn.statistics import TableStatistics, fit_statistics
 from rdl.graph import GraphStore, NodeTable, Sampler
 from rdl.graph.batch import to_hetero_data
@@ -66,12 +66,6 @@ def test__statistics__read_visible_rows_only(store):
     assert (np.diff(early.knots, axis=1) > 0).all()
     again = TableStatistics.from_json(early.to_json())
     assert all(np.array_equal(getattr(again, n), getattr(early, n)) for n in ("numeric", "knots", "moment", "age"))
-
-
-def test__unique_rows__first_places_and_their_likes():
-    first, inverse = unique_rows(torch.tensor([7, 3, 7, -1, 3]))
-    assert first.tolist() == [3, 1, 0]
-    assert inverse.tolist() == [2, 1, 2, 0, 1]
 
 
 def test__piecewise__fills_interval_by_interval():
