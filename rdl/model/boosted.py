@@ -13,6 +13,7 @@ from rdl.boost import FittedBoost, Matrix, best_rounds, fit_boost, learning_curv
 from rdl.features import Encoding, FeatureMatrix
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.member import Choice, Context, FittedMember, FoldExamples, Member
+from rdl.task import Kind
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class FittedBoosted(FittedMember):
     families: tuple[str, ...]
 
     def predict(self, inputs: Prepared, source: Source) -> Float64:  # noqa: ARG002 - a member may need the graph; trees do not
-        """[n] probability or value."""
+        """[n] probability or value, or [n, classes] probabilities."""
         return self.boost.predict(encoded_matrix(inputs.features, self.encoding, self.families))
 
     def importance(self) -> dict[str, float]:
@@ -62,8 +63,8 @@ class Boosted(Member):
             weight = recency_weight(fold.train.inputs.seeds.cutoff, context.boost.half_life)
             curves.append(
                 learning_curve(
-                    (encoded_matrix(train, encoding, self.families), fold.train.target),
-                    (encoded_matrix(valid, encoding, self.families), fold.valid.target),
+                    (encoded_matrix(train, encoding, self.families), shaped_target(fold.train, context)),
+                    (encoded_matrix(valid, encoding, self.families), shaped_target(fold.valid, context)),
                     context.kind,
                     context.metric,
                     context.boost,
@@ -84,7 +85,7 @@ class Boosted(Member):
         weight = recency_weight(examples.inputs.seeds.cutoff, settings.half_life)
         boost = fit_boost(
             encoded_matrix(features, encoding, self.families),
-            examples.target,
+            shaped_target(examples, context),
             context.kind,
             context.metric,
             settings,
@@ -97,6 +98,13 @@ class Boosted(Member):
         """Read what `save` wrote."""
         facts = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))
         return FittedBoosted(FittedBoost.load(folder), Encoding.from_json(facts["encoding"]), tuple(facts["families"]))
+
+
+def shaped_target(examples: Examples, context: Context) -> Float64:
+    """[n, …] the target in the shape of its predictions: places of classes become [n, classes] of 0 and 1."""
+    if context.kind is not Kind.MULTICLASS:
+        return examples.target
+    return np.asarray(examples.target[:, None] == np.arange(len(context.source.task.classes)), dtype=np.float64)
 
 
 def encoded_matrix(features: FeatureMatrix, encoding: Encoding, families: tuple[str, ...]) -> Matrix:

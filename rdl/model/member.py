@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from rdl.boost import DEFAULTS, BoostSettings
+from rdl.boost import BoostSettings, default_settings
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.settings import FitSettings
 from rdl.task import Kind
@@ -54,7 +54,7 @@ class Context:
     @property
     def boost(self) -> BoostSettings:
         """The settings of XGBoost that hold for this task."""
-        return self.settings.boost or DEFAULTS[self.kind]
+        return self.settings.boost or default_settings(self.kind, len(self.source.task.classes))
 
     @property
     def metric(self) -> str:

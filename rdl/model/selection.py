@@ -8,7 +8,7 @@ import logging
 
 from rdl.boost import recency_weight, select_columns
 from rdl.features import Encoding, FeaturePlan
-from rdl.model.boosted import OWN, encoded_matrix
+from rdl.model.boosted import OWN, encoded_matrix, shaped_target
 from rdl.model.inputs import Examples
 from rdl.model.member import Context
 from rdl.task import learnable
@@ -29,7 +29,8 @@ def select_features(plan: FeaturePlan, earliest: Examples, context: Context) -> 
     features = earliest.inputs.features
     matrix = encoded_matrix(features, Encoding.fit(features), ())
     weight = recency_weight(earliest.inputs.seeds.cutoff, context.boost.half_life)
-    kept = select_columns(matrix, earliest.target, context.kind, context.metric, context.boost, context.settings.seed, weight)
+    target = shaped_target(earliest, context)
+    kept = select_columns(matrix, target, context.kind, context.metric, context.boost, context.settings.seed, weight)
     names = {matrix.names[i] for i in kept} | {f.name for f in plan.features if f.family in OWN}
     pruned = plan.only(names)
     log.info("features: %d of %d kept", len(pruned.features), len(plan.features))
