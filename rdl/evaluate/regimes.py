@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdl.database import Database
-from rdl.model import FitSettings, Model, Source, fit_model
+from rdl.model import FitSettings, Model, fit_model
 from rdl.task import Labels, Split, Task, split_labels, with_classes
 from rdl.timeline import format_time
 
@@ -73,7 +73,7 @@ def backtest(database: Database, task: Task, regime: Regime, settings: FitSettin
     for fit_at in fits:
         log.info("%s: fitting as of %s", regime.value, format_time(fit_at))
         models.append(fit_model(database, task, fit_at, settings, staleness, choose_at=task.test, held_out=task.static))
-    source = Source(database, task, models[0].plan)  # the choices were made once: all models read the same features
+    source = models[0].source(database)  # the choices were made once: all models read the same features
     batch = source.prepare(seeds)
     starts = [*(int(np.searchsorted(seeds.cutoff, b[0])) for b in blocks), len(seeds)]  # labels are in the order of their cutoffs
     found = [m.predict_prepared(source, batch.rows(*ends)) for m, ends in zip(models, pairwise(starts), strict=True)]

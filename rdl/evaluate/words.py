@@ -74,7 +74,8 @@ def _kind(e: Evaluation) -> list[str]:
     often = max(rows, key=lambda row: row.labels)
     if e.kind == Kind.MULTICLASS:
         accuracy = e.metrics["blend"]["accuracy"]
-        return [f"To answer {often.name!r} always would be right in {often.labels:.1%}; the blend is right in {accuracy:.1%}."]
+        right = "" if math.isnan(accuracy) else f"; the blend is right in {accuracy:.1%}"
+        return [f"To answer {often.name!r} always would be right in {often.labels:.1%}{right}."]
     return [f"The most frequent of {e.detail.number} labels, {often.name!r}, is held by {often.labels:.1%} of the rows."]
 
 
