@@ -12,6 +12,7 @@ from rdl.errors import UsageError
 if TYPE_CHECKING:
     from rdl.evaluate import Evaluation, Regime
     from rdl.model import FitSettings
+    from rdl.task import Task
 
 Budget = Annotated[str | None, typer.Option("--budget", help="Wall time that fitting may take, such as '5 minutes' or 5m.")]
 Members = Annotated[
@@ -59,6 +60,7 @@ def train(
     champion = "is champion" if promotion.promoted else "is not champion"
     lines = [
         f"{found.name} fitted on {facts['rows']:,} labels as of {facts['as_of']}: {blended}",
+        *_answers(model.task),
         f"  model    {folder}",
         f"  version  {version.uri} {champion}: {promotion.reason}",
     ]
@@ -96,7 +98,7 @@ def evaluate(
         if report is not None:
             write_report(report, database, chosen, found)
     for evaluation in found:
-        say(as_json, evaluation.to_json(), _table(evaluation))
+        say(as_json, evaluation.to_json(), _table(evaluation, chosen))
     for path in (out, report):
         if path is not None and not as_json:
             print(f"wrote {path}")
@@ -111,7 +113,7 @@ def score(
     home: HomeDir = None,
     as_json: Json = False,
 ) -> None:
-    """Predict the task's population at a cutoff with a registered model."""
+    """Predict the task's population at a cutoff with a registered model: whatever its kind of question is answered with."""
     from rdl.mlops import find_version, load_version
     from rdl.mlops import score as predict
     from rdl.timeline import format_time
@@ -135,7 +137,7 @@ def serve(
     project: ProjectDir = Path(),
     home: HomeDir = None,
 ) -> None:
-    """Start MLflow's server on a registered model; POST entity keys to /invocations."""
+    """Start MLflow's server on a registered model; POST entity keys to /invocations, all columns of them."""
     from rdl.mlops import serve as start
     from rdl.project import open_project
 
@@ -161,16 +163,28 @@ def _regime(name: str) -> "Regime":
         raise UsageError(f"unknown regime {name!r}", where="--regime", fix=nearest(name, [r.value for r in Regime])) from None
 
 
-def _table(evaluation: "Evaluation") -> list[str]:
+def _answers(task: "Task") -> list[str]:
+    """What the model answers with, where that is not a number."""
+    if task.kind.classed:
+        shown, more = task.classes[:5], len(task.classes) - 5
+        return [f"  classes  {', '.join(map(str, shown))}{f' and {more} more' if more > 0 else ''}"]
+    return [f"  ranks    {task.top} rows of {task.target_table}"] if task.target_table is not None else []
+
+
+def _table(evaluation: "Evaluation", task: "Task") -> list[str]:
     """Members and blend side by side."""
     from rdl.evaluate import BLEND
 
     names = [*(n for n in evaluation.metrics if n != BLEND), BLEND]
     columns = list(evaluation.metrics[BLEND])
-    size = f"{evaluation.rows:,} test rows at {evaluation.cutoffs} cutoffs, {evaluation.seconds:.0f} s"
-    head = f"{evaluation.task}, {evaluation.regime.value}: {size}"
-    lines = [head, f"  {'member':<12}{'weight':>8}" + "".join(f"{c:>20}" for c in columns)]
+    place = "split at random" if task.static else f"at {evaluation.cutoffs} cutoffs"
+    head = f"{evaluation.task}, {evaluation.regime.value}: {evaluation.rows:,} test rows {place}, {evaluation.seconds:.0f} s"
+    lines = [head, f"  {'member':<12}{'weight':>8}" + "".join(f"{evaluation.called(c):>20}" for c in columns)]
     for name in names:
         weight = "" if name == BLEND else f"{evaluation.weights.get(name, 0.0):.2f}"
-        lines.append(f"  {name:<12}{weight:>8}" + "".join(f"{evaluation.metrics[name][c]:>20.4f}" for c in columns))
+        lines.append(f"  {name:<12}{weight:>8}" + "".join(_figure(evaluation.metrics[name][c]) for c in columns))
     return lines
+
+
+def _figure(value: float) -> str:
+    return f"{value:>20.4f}" if value == value else f"{'undefined':>20}"  # noqa: PLR0124 (NaN)

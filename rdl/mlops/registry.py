@@ -108,7 +108,7 @@ def check_loads_back(project: Project, package: Path, uri: str) -> None:
             fix="see the message; nothing was registered",
         )
     found = json.loads(done.stdout.strip().splitlines()[-1])
-    if not _alike(found["expected"], found["answer"]):
+    if not alike(found["expected"], found["answer"]):
         raise ModelFileError(
             f"the logged model answers {found['answer']}, the fitted one answered {found['expected']}",
             where=uri,
@@ -116,12 +116,12 @@ def check_loads_back(project: Project, package: Path, uri: str) -> None:
         )
 
 
-def _alike(expected: object, found: object) -> bool:
+def alike(expected: object, found: object) -> bool:
     """Whether two answers agree: numbers within the tolerance, everything else to the letter."""
     if isinstance(expected, dict) and isinstance(found, dict):
-        return expected.keys() == found.keys() and all(_alike(value, found[name]) for name, value in expected.items())
+        return expected.keys() == found.keys() and all(alike(value, found[name]) for name, value in expected.items())
     if isinstance(expected, list) and isinstance(found, list):
-        return len(expected) == len(found) and all(map(_alike, expected, found))
+        return len(expected) == len(found) and all(map(alike, expected, found))
     if isinstance(expected, float) and isinstance(found, int | float):
         return abs(expected - found) <= TOLERANCE
     return expected == found

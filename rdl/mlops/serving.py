@@ -50,7 +50,7 @@ def serve(project: Project, task_name: str, host: str = "127.0.0.1", port: int =
         except OSError as error:
             raise UsageError(f"cannot listen on {host}:{port}: {error}", fix="name another --port") from error
     app = build_app(project, task_name, which)
-    log.info("serve: %s on http://%s:%d/invocations", task_name, host, port)
+    log.info("serve: %s on http://%s:%d/invocations: %s", task_name, host, port, app.description)
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
 
 
@@ -66,6 +66,10 @@ def build_app(project: Project, task_name: str, which: str = CHAMPION) -> "FastA
     place = {"project": str(project.root), "home": str(project.home)}
     model = load_model(str(fetch_package(project, version)), model_config=place)
     app = scoring_server.init(_Strict(model))
+    asked, told = (
+        ", ".join(schema.input_names()) for schema in (model.metadata.get_input_schema(), model.metadata.get_output_schema())
+    )
+    app.description = f"{asked} in; {told} out"
     app.middleware("http")(_without_traceback)
     return app
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdl.database import Database
 from rdl.errors import UsageError
+from rdl.evaluate.strict import without_nan
 from rdl.mlops.figure import metric_by_cutoff
 from rdl.mlops.package import Example, make_example, write_package
 from rdl.mlops.store import find_store, safe_name
@@ -162,12 +163,14 @@ def _log_facts(
         "task": task.name,
         "kind": task.kind.value,
         "entity": task.entity_table,
+        "key": ",".join(task.entity_columns),
         "metric": task.metric,
         "horizon": format_duration(task.horizon),
         "every": task.spacing,
         "validate": format_time(task.validate),
         "test": format_time(task.test),
         "as_of": format_time(model.as_of),
+        **_kind_facts(task),
         "members": ",".join(model.members),
         **{f"weight.{name}": f"{weight:.6g}" for name, weight in model.weights.items()},
         **{k: v for k, v in model.facts.items() if isinstance(v, str | int | float)},
@@ -177,6 +180,18 @@ def _log_facts(
     params = [Param(name, str(value)[:6000]) for name, value in facts.items()]
     for start in range(0, len(params), 100):  # MLflow takes a hundred at a time
         client.log_batch(run_id, params=params[start : start + 100])
+
+
+def _kind_facts(task: Task) -> dict[str, Any]:
+    """What a task of its kind has beside the others."""
+    hidden = ",".join(f"{table}.{column}" for table, column in task.hide)
+    return {
+        **({"class_names": json.dumps(task.classes)} if task.kind.classed else {}),
+        **({"target": task.target_table, "top": task.top} if task.target_table is not None else {}),
+        **({"hide": hidden} if hidden else {}),
+        **({"autocomplete": True} if task.autocomplete else {}),
+        **({"split": "random"} if task.static else {}),
+    }
 
 
 def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -223,7 +238,7 @@ def _log_files(
     (folder / "database.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     facts = {"out_of_fold": model.choices.out_of_fold, "chosen": model.choices.members, "facts": dict(model.facts)}
     facts["importance"] = dict(list(model.importance().items())[:100])
-    (folder / "model.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    (folder / "model.json").write_text(json.dumps(without_nan(facts), indent=1, allow_nan=False), encoding="utf-8")
     for evaluation in evaluations:
         evaluation.write(folder / f"{evaluation.regime}.json")
         evaluation.write_predictions(folder / f"{evaluation.regime}.parquet")
@@ -235,7 +250,7 @@ def _log_files(
 
 def _figure(evaluation: "Evaluation") -> str:
     """The blend's metric at each cutoff."""
-    title = f"{evaluation.task}, {evaluation.regime}: {evaluation.metric}"
+    title = f"{evaluation.task}, {evaluation.regime}: {evaluation.called(evaluation.metric)}"
     rows = evaluation.by_cutoff
     return metric_by_cutoff(title, [row.cutoff[:10] for row in rows], {BLEND: [row.metric for row in rows]})
 

@@ -26,13 +26,15 @@ def evaluate(context: Context) -> Outcome:
     """Write `evaluation.json` and `predictions.parquet` of one regime."""
     from rdl.evaluate import Regime
     from rdl.evaluate import evaluate as backtest
+    from rdl.evaluate.strict import without_nan
 
     source = context.source
     every = context.section(EvaluateSection, "evaluate").refit_every
     found = backtest(source.database, source.task(context.unit.task), Regime(context.unit.part), fit_settings(context), every)
     found.write(context.aside / JSON)
     found.write_predictions(context.aside / PREDICTIONS)
-    return Outcome(found.rows, {"metric": found.metric, "blend": found.headline, "best_member": found.best_member})
+    facts = {"metric": found.called(found.metric), "blend": found.headline, "best_member": found.best_member}
+    return Outcome(found.rows, without_nan(facts))
 
 
 def read_evaluations(context: Context) -> "tuple[Evaluation, ...]":
