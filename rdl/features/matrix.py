@@ -92,7 +92,7 @@ def _register_history(engine: Engine, history: History | None, channels: int) ->
         entity = time = np.empty(0, dtype=np.int64)
         value = np.empty((0, max(channels, 1)), dtype=np.float64)
     else:
-        value = history.value.reshape(len(history.entity), -1)  # [m, channels]
+        value = history.value.reshape(len(history.entity), max(channels, 1))  # [m, channels]
         order = np.lexsort((*value.T, history.entity, history.time))
         entity, time, value = history.entity[order], history.time[order], value[order]
     names = [f"value_{i}" for i in range(channels)] or ["value"]

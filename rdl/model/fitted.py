@@ -11,7 +11,7 @@ from rdl.boost import blend
 from rdl.database import Database
 from rdl.errors import SchemaError, nearest
 from rdl.features import FeaturePlan
-from rdl.model.inputs import Batch, Source
+from rdl.model.inputs import Batch, Prepared, Source
 from rdl.model.member import FittedMember
 from rdl.model.settings import Choices
 from rdl.task import Seeds, Task
@@ -65,16 +65,26 @@ class Model:
             SchemaError: the database lacks a table or column that the model reads.
         """
         check_schema(self, database)
-        source = Source(database, self.task, self.plan)
+        source = self.source(database)
         return self.predict_prepared(source, source.prepare(seeds))
+
+    def source(self, database: Database) -> Source:
+        """A database as this model reads it."""
+        return Source(database, self.task, self.plan, self.choices.candidates)
 
     def predict_prepared(self, source: Source, batch: Batch) -> Predictions:
         """Predictions of inputs that were prepared with this model's plan."""
         if not batch.parts:
             nothing = np.empty((0, *self.task.shape))
             return Predictions(nothing, dict.fromkeys(self.fitted, nothing))
-        members = {name: batch.gather([m.predict(inputs, source) for _, inputs in batch.parts]) for name, m in self.fitted.items()}
+        found = [self._answers(source, inputs) for _, inputs in batch.parts]
+        members = {name: batch.gather([of[name] for of in found]) for name in self.fitted}
         return Predictions(blend(members, self.weights, self.task.kind), members)
+
+    def _answers(self, source: Source, inputs: Prepared) -> dict[str, NDArray[Any]]:
+        """Every member's predictions of one part, whose candidates are let go when it is done."""
+        opened = source.opened(inputs)
+        return {name: fitted.predict(opened, source) for name, fitted in self.fitted.items()}
 
     def importance(self) -> dict[str, float]:
         """Share of each feature in the members that know it, weighted by the blend, largest first."""

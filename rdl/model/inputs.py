@@ -2,9 +2,12 @@
 
 `Source` binds one database, task and plan; `prepare` computes features at training, validation and scoring alike. Seeds on
 different lattices of cutoffs are computed apart, so a seed's inputs never depend on the other seeds of a call.
+
+A recommendation's seeds have candidates in place of features. They are many, so `prepare` leaves them out and divides the seeds
+into parts; `opened` adds them to one part when it is predicted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +16,19 @@ from numpy.typing import NDArray
 
 from rdl.database import Database
 from rdl.features import FeatureMatrix, FeaturePlan, compute_features
+from rdl.features.candidates import CandidatePlan, Candidates, compute_candidates
 from rdl.graph import GraphStore, build_graph
-from rdl.task import History, Labels, Seeds, Task, past_labels, phase
+from rdl.task import History, Kind, Labels, Seeds, Task, past_labels, phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Int = NDArray[np.int64]
+
+SEEDS_A_PART = 4_000
+"""Seeds of a recommendation whose candidates are held at once when they are predicted."""
+_NONE = np.array([], dtype=np.int64)
+_NO_HISTORY = History(_NONE, _NONE, _NONE, np.array([]))
 
 
 @dataclass(frozen=True)
@@ -30,15 +39,18 @@ class Prepared:
         seeds: n seeds.
         features: [n, m] the plan's features.
         history: past labels of the whole lattice; the law of time decides which of them a seed may use.
+        candidates: of a recommendation, what may be ranked; None where they are not computed yet.
     """
 
     seeds: Seeds
     features: FeatureMatrix
     history: History
+    candidates: Candidates | None = None
 
     def rows(self, index: Int) -> "Prepared":
         """The seeds at `index`."""
-        return Prepared(self.seeds[index], self.features[index], self.history)
+        candidates = None if self.candidates is None else self.candidates[index]
+        return Prepared(self.seeds[index], self.features[index], self.history, candidates)
 
 
 @dataclass(frozen=True)
@@ -81,24 +93,34 @@ class Batch:
 
 @dataclass(frozen=True)
 class Source:
-    """One database seen through one plan."""
+    """One database seen through one plan of features, and of candidates where the task is a recommendation."""
 
     database: Database
     task: Task
     plan: FeaturePlan
+    candidates: CandidatePlan | None = None
 
     def prepare(self, seeds: Seeds) -> Batch:
         """Seeds of any number of lattices with their inputs."""
         phases = phase(self.task, seeds.cutoff)
         indices = [np.flatnonzero(phases == p) for p in np.unique(phases)]
+        if self.candidates is not None:
+            indices = [whole[i : i + SEEDS_A_PART] for whole in indices for i in range(0, len(whole), SEEDS_A_PART)]
         return Batch(len(seeds), tuple((index, self._prepare(seeds[index])) for index in indices))
 
     def examples(self, labels: Labels) -> Examples:
         """Labels of one lattice with their inputs."""
-        return Examples(self._prepare(labels.seeds), labels)
+        return Examples(self.opened(self._prepare(labels.seeds)), labels)
+
+    def opened(self, inputs: Prepared) -> Prepared:
+        """The inputs with their candidates, where the task is a recommendation."""
+        plan = self.candidates
+        if plan is None or inputs.candidates is not None:
+            return inputs
+        return replace(inputs, candidates=self.database.run(lambda engine: compute_candidates(plan, engine, inputs.seeds)))
 
     def _prepare(self, seeds: Seeds) -> Prepared:
-        history = past_labels(self.database, self.task, seeds.cutoff)
+        history = _NO_HISTORY if self.task.kind is Kind.RECOMMENDATION else past_labels(self.database, self.task, seeds.cutoff)
         features = self.database.run(lambda engine: compute_features(self.plan, engine, seeds, history))
         return Prepared(seeds, features, history)
 

@@ -73,7 +73,7 @@ def fit_model(
         choices = cached_choices(database, key, make_choices)
         if prepared and moment == as_of:
             return fit_members(prepared[0], choices)
-        return fit_members(prepare_training(database, task, as_of, settings, staleness, choices.plan, held_out=held_out), choices)
+        return fit_members(prepare_training(database, task, as_of, settings, staleness, choices, held_out=held_out), choices)
 
     return cached_model(database, fit_key(database, task, as_of, settings, staleness, key, *held), make_model)
 
@@ -88,8 +88,8 @@ def choose(training: Training) -> tuple[Choices, Training]:
         TaskError: no fold can be made: the labels of the first cutoffs hold one class only.
     """
     task, settings = training.source.task, training.settings
-    plan = select_features(training.source.plan, training.earliest(), training.context(0.5))
-    training = training.only(plan)
+    if task.kind is not Kind.RECOMMENDATION:
+        training = training.only(select_features(training.source.plan, training.earliest(), training.context(0.5)))
     folds = training.folds()
     chosen: dict[str, Mapping[str, Any]] = {}
     parts: dict[str, list[Prediction]] = {}
@@ -99,12 +99,19 @@ def choose(training: Training) -> tuple[Choices, Training]:
     labels = Labels.concat([f.valid.labels for f in folds[-shared:]])
     predictions = {name: np.concatenate(p[-shared:]) for name, p in parts.items()}
     serious = [name for name in settings.members if not member(name).baseline] or list(settings.members)
-    fitted = fit_blend({name: predictions[name] for name in serious}, labels.target, task.kind, task.metric)
-    weights = {name: fitted.get(name, 0.0) for name in settings.members}
+    weights = dict.fromkeys(settings.members, 0.0) | _weights({name: predictions[name] for name in serious}, labels, task)
     log.info("blend: %s", ", ".join(f"{name} {w:.2f}" for name, w in weights.items()))
     mixed = {**predictions, "blend": blend(predictions, weights, task.kind)}
     losses = {name: _loss(task.kind, labels, p) for name, p in mixed.items()}
-    return Choices(plan, weights, chosen, losses, len(labels)), training
+    return Choices(training.source.plan, weights, chosen, losses, len(labels), training.source.candidates), training
+
+
+def _weights(predictions: "Mapping[str, Prediction]", labels: Labels, task: Task) -> dict[str, float]:
+    """The blend by member; ranked lists are not mixed: the best on the folds stands alone."""
+    if task.kind is not Kind.RECOMMENDATION:
+        return fit_blend(predictions, labels.target, task.kind, task.metric)
+    worth = {name: score(task.kind, labels, p, 1.0)[task.metric] for name, p in predictions.items()}
+    return {max(worth, key=lambda name: worth[name]): 1.0}
 
 
 def fit_members(training: Training, choices: Choices) -> Model:

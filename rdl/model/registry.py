@@ -6,6 +6,7 @@ from rdl.errors import ModelFileError, UsageError, nearest
 from rdl.model.boosted import OWN, Boosted
 from rdl.model.graphed import Graphed
 from rdl.model.member import Member
+from rdl.model.ranked import Ordered, Ranked
 from rdl.model.settings import MEMBERS
 from rdl.task import Kind
 
@@ -15,6 +16,9 @@ _MEMBERS: dict[str, Member] = {
         Boosted("entity", families=OWN, baseline=True),
         Boosted("features"),
         Graphed("sage"),
+        Ordered("popular", own=False),
+        Ordered("past", own=True),
+        Ranked("ranked"),
     )
 }
 

@@ -5,12 +5,18 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rdl.boost import BoostSettings
+from rdl.boost.ranking import RankSettings
 from rdl.errors import UsageError, nearest
 from rdl.features import FeaturePlan
+from rdl.features.candidates import CandidatePlan
 from rdl.gnn import GnnSettings
 
-GROUPS: Mapping[str, tuple[str, ...]] = {"boost": ("entity", "features"), "gnn": ("sage",)}
-MEMBERS = ("entity", "features", "sage")
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "boost": ("entity", "features"),
+    "gnn": ("sage",),
+    "ranking": ("popular", "past", "ranked"),
+}
+MEMBERS = ("entity", "features", "sage", "popular", "past", "ranked")
 """Every member, in the order in which they are fitted and shown."""
 
 
@@ -28,6 +34,7 @@ class FitSettings:
         plan_depth: how many references features walk.
         boost: of XGBoost; by default what suits the task's kind.
         gnn: of the networks.
+        ranking: of XGBoost where it ranks.
     """
 
     seed: int = 0
@@ -39,6 +46,7 @@ class FitSettings:
     plan_depth: int = 2
     boost: BoostSettings | None = None
     gnn: GnnSettings = field(default_factory=GnnSettings)
+    ranking: RankSettings = field(default_factory=RankSettings)
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Choices:
         members: per member, its own choices (rounds, epochs).
         out_of_fold: per member and for the blend, the task's metric on out-of-fold rows.
         rows: how many out-of-fold rows there were.
+        candidates: of a recommendation, what may be ranked.
     """
 
     plan: FeaturePlan = field(repr=False)
@@ -58,15 +67,18 @@ class Choices:
     members: Mapping[str, Mapping[str, Any]]
     out_of_fold: Mapping[str, float]
     rows: int
+    candidates: CandidatePlan | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
-        return {**asdict(self), "plan": self.plan.to_json()}
+        candidates = self.candidates.to_json() if self.candidates else None
+        return {**asdict(self), "plan": self.plan.to_json(), "candidates": candidates}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Choices":
         """The choices that `to_json` wrote."""
-        return Choices(**{**data, "plan": FeaturePlan.from_json(data["plan"])})
+        candidates = CandidatePlan.from_json(data["candidates"]) if data["candidates"] else None
+        return Choices(**{**data, "plan": FeaturePlan.from_json(data["plan"]), "candidates": candidates})
 
 
 def resolve_members(names: Sequence[str]) -> tuple[str, ...]:

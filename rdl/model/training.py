@@ -11,11 +11,13 @@ import numpy as np
 from rdl.database import Database
 from rdl.errors import TaskError
 from rdl.features import FeaturePlan, PlanSettings, plan_features, survey_database
+from rdl.features.candidates import CandidatePlan, CandidateSettings, order_links, plan_candidates
 from rdl.model.inputs import Examples, Int, Source
 from rdl.model.member import Context, FoldExamples
-from rdl.model.settings import FitSettings
+from rdl.model.settings import Choices, FitSettings
 from rdl.task import (
     Fold,
+    Kind,
     Labels,
     Seeds,
     Task,
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 
 SELECTION_ROWS = 4_000
 """Rows, copies included, on which it is decided which features are worth computing."""
+ROWS_A_LIST = 5
+"""A seed with its candidates costs as much as so many rows with features."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Training:
 
     def only(self, plan: FeaturePlan) -> "Training":
         """The same with the features of another plan."""
-        return replace(self, source=Source(self.source.database, self.source.task, plan))
+        return replace(self, source=replace(self.source, plan=plan))
 
     @property
     def copies(self) -> int:
@@ -122,7 +126,8 @@ class Training:
         return self.settings.copies if self.staleness else 0
 
     def _prepared(self, labels: Labels) -> Examples:
-        seeds = [labels.seeds, *_stale_copies(labels.seeds, self.staleness, self.copies, self.settings.seed)]
+        step = self.source.task.every if self.source.candidates else 1
+        seeds = [labels.seeds, *_stale_copies(labels.seeds, self.staleness, self.copies, self.settings.seed, step)]
         log.info("features: %d for %d rows", len(self.source.plan.features), len(labels) * len(seeds))
         return self.source.examples(Labels.concat([labels.seen_by(s) for s in seeds]))
 
@@ -133,11 +138,13 @@ def prepare_training(
     as_of: int,
     settings: FitSettings,
     staleness: int,
-    plan: FeaturePlan | None = None,
+    choices: Choices | None = None,
     *,
     held_out: bool = False,
 ) -> Training:
-    """Labels and plan of one fit; nothing at or after `as_of` is read, nor the labels of `held_out` (see `fit_model`).
+    """Labels of one fit, and its plans, as chosen where they were.
+
+    Nothing at or after `as_of` is read, nor the labels of `held_out` (see `fit_model`).
 
     Raises:
         TaskError: there are fewer than three mature cutoffs, no labels, or one class only.
@@ -146,12 +153,31 @@ def prepare_training(
     labels, report = labels_at(database, task, mature_cutoffs(task, as_of, database.span))
     labels = trainable(database, task, labels) if held_out else labels
     labels = labels[known(task, labels.target)]
-    labels = sample_labels(labels, settings.rows // (1 + settings.copies) if staleness else settings.rows, settings.seed)
+    rows = settings.rows
+    if task.kind is Kind.RECOMMENDATION:
+        labels, rows = labels[labels.target > 0], rows // ROWS_A_LIST  # of an empty list nothing can be learned
+    labels = sample_labels(labels, rows // (1 + settings.copies) if staleness else rows, settings.seed)
     check_classes(task, labels)
     log.info("labels: %d of %d rows at %d cutoffs", len(labels), report.rows, len(np.unique(labels.seeds.cutoff)))
-    if plan is None:
-        plan = _plan(database, task, as_of, settings, float(np.abs(labels.target).max()))
-    return Training(Source(database, task, plan), settings, labels, as_of, staleness, started)
+    if choices is not None:
+        source = Source(database, task, choices.plan, choices.candidates)
+    elif task.kind is Kind.RECOMMENDATION:
+        source = Source(database, task, _no_features(task), _candidates(database, task, labels))
+    else:
+        source = Source(database, task, _plan(database, task, as_of, settings, float(np.abs(labels.target).max())))
+    return Training(source, settings, labels, as_of, staleness, started)
+
+
+def _no_features(task: Task) -> FeaturePlan:
+    """What is said of an entity stands beside each of its candidates."""
+    return FeaturePlan(task.entity_table, PlanSettings(task.window, history=False), (), ())
+
+
+def _candidates(database: Database, task: Task, labels: Labels) -> CandidatePlan:
+    assert task.target_table is not None
+    schema = database.schema.hiding(task.hide)
+    plan = plan_candidates(schema, task.entity_table, task.target_table, CandidateSettings(task.window))
+    return database.run(lambda engine: order_links(plan, engine, task, labels))
 
 
 def _plan(database: Database, task: Task, as_of: int, settings: FitSettings, magnitude: float) -> FeaturePlan:
@@ -164,7 +190,10 @@ def _plan(database: Database, task: Task, as_of: int, settings: FitSettings, mag
     return plan_features(schema, task.entity_table, asked, survey)
 
 
-def _stale_copies(seeds: Seeds, staleness: int, copies: int, seed: int) -> Sequence[Seeds]:
-    """Copies of the seeds seen from snapshots 0 to `staleness` old, drawn evenly."""
+def _stale_copies(seeds: Seeds, staleness: int, copies: int, seed: int, step: int) -> Sequence[Seeds]:
+    """Copies of the seeds seen from snapshots 0 to `staleness` old, drawn evenly in multiples of `step`.
+
+    What is counted once per snapshot asks for few of them: a step of the task's own spacing makes them the cutoffs'.
+    """
     draw = np.random.default_rng([seed, 7])
-    return [seeds.stale(draw.integers(0, staleness, len(seeds), endpoint=True)) for _ in range(copies)]
+    return [seeds.stale(step * draw.integers(0, staleness // step, len(seeds), endpoint=True)) for _ in range(copies)]
