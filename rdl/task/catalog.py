@@ -9,7 +9,8 @@ from rdl.database import Database
 from rdl.errors import RdlError, TaskError, nearest
 from rdl.project import Project
 from rdl.task.relbench.folder import RelbenchFolder, find_folder
-from rdl.task.relbench.manifest import manifest_task, read_manifest
+from rdl.task.relbench.manifest import read_manifest
+from rdl.task.relbench.trained import manifest_task
 from rdl.task.task import Task
 from rdl.task.taskfile import read_task_file
 from rdl.timeline import DAY
@@ -77,9 +78,11 @@ def find_task(database: Database, name: str) -> Task:
 def _read(database: Database, folder: RelbenchFolder | None, path: Path) -> Task:
     if path.suffix == ".yaml":
         assert folder is not None
-        task = manifest_task(read_manifest(path), folder.splits)
+        task = manifest_task(read_manifest(path), folder.splits, database)
     else:
         task = read_task_file(path, database.schema)
+    if task.fixed:  # what is known at a cutoff of its own is known then
+        return task
     return _after_all_rows(database, task) if task.static else replace(task, lag=_lag(database, task))
 
 

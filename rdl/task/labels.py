@@ -58,7 +58,11 @@ class Answers:
 
 
 def split_labels(database: Database, task: Task, split: Split) -> Labels:
-    """The labels of one published split."""
+    """The labels of one published split; of a RelBench task, those of RelBench's own table."""
+    if task.path.suffix == ".yaml":
+        from rdl.task.relbench.published import published_labels
+
+        return published_labels(database, task, split)
     return of_split(database, task, labels_at(database, task, split_cutoffs(task, split, database.span))[0], split)
 
 

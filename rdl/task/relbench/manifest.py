@@ -9,16 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from rdl.errors import ProjectError, TaskError, TimeError, nearest
-from rdl.project import RelbenchSplits, read_yaml
-from rdl.task.task import DEFAULT_METRIC, Kind, Task
+from rdl.project import read_yaml
+from rdl.task.task import Kind
 from rdl.timeline import format_duration, parse_duration
 
 FORECAST, AUTOCOMPLETE, EXTERNAL = "forecast", "autocomplete", "external"
 RECOMMENDATION = "recommendation"
 GRID = ("timestamps", "timestamp")
 
-_TRAINED = {"binary_classification": Kind.BINARY, "regression": Kind.REGRESSION}
-_TYPES = (*_TRAINED, "multiclass_classification", "multilabel_classification", RECOMMENDATION)
+KINDS = {
+    "binary_classification": Kind.BINARY,
+    "regression": Kind.REGRESSION,
+    "multiclass_classification": Kind.MULTICLASS,
+    "multilabel_classification": Kind.MULTILABEL,
+    RECOMMENDATION: Kind.RECOMMENDATION,
+}
+"""The kind of question by RelBench's type."""
+
 _TEXTS = (
     "description",
     "entity_table",
@@ -105,43 +112,6 @@ def read_manifest(path: Path) -> TaskManifest:
     return manifest
 
 
-def manifest_task(manifest: TaskManifest, splits: RelbenchSplits) -> Task:
-    """The task to train that a manifest describes, with the dates of its dataset.
-
-    Raises:
-        TaskError: rdl does not train tasks of this kind and type; `label_table` still gives their labels.
-    """
-    kind = _TRAINED.get(manifest.task_type)
-    if kind is None or manifest.kind != FORECAST:
-        raise TaskError(
-            f"rdl does not train tasks of kind {manifest.kind!r} and type {manifest.task_type!r}",
-            where=str(manifest.path),
-            fix=f"train a forecast of type {' or '.join(_TRAINED)}; the label tables of this one can be read: label_table(…)",
-        )
-    horizon = manifest.timedelta
-    assert horizon is not None, "a forecast has a window"
-    return Task(
-        name=manifest.name,
-        kind=kind,
-        entity_table=str(manifest.entity_table),
-        entity_columns=(str(manifest.entity_col),),
-        horizon=horizon,
-        every=horizon,
-        validate=splits.validate,
-        test=splits.test,
-        metric=DEFAULT_METRIC[kind],
-        label_sql=forecast_sql(manifest),
-        population_sql=None,
-        path=manifest.path,
-        cutoff_column=str(manifest.time_col),
-        label_column=str(manifest.target_col),
-        grid=GRID,
-        closed=True,
-        evaluations=manifest.num_eval_timestamps,
-        hide=manifest.hidden,
-    )
-
-
 def forecast_sql(manifest: TaskManifest) -> str:
     """The label query of a forecast with its window filled in."""
     return str(manifest.sql).replace("{timedelta}", format_duration(manifest.timedelta or 0))
@@ -166,7 +136,7 @@ def _parsed(raw: dict[str, Any], path: Path) -> TaskManifest:
 
 def _check(manifest: TaskManifest) -> None:
     """What RelBench itself demands of a manifest."""
-    for value, known in ((manifest.kind, (FORECAST, AUTOCOMPLETE, EXTERNAL)), (manifest.task_type, _TYPES)):
+    for value, known in ((manifest.kind, (FORECAST, AUTOCOMPLETE, EXTERNAL)), (manifest.task_type, tuple(KINDS))):
         if value not in known:
             raise TaskError(f"RelBench knows no {value!r}", where=str(manifest.path), fix=nearest(value, known))
     missing = [key for key in _required(manifest) if not getattr(manifest, key)]

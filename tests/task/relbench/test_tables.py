@@ -11,8 +11,9 @@ from rdl.errors import SqlError, TaskError
 from rdl.task import Kind, Split, find_task, list_tasks
 from rdl.task.catalog import read_catalog
 from rdl.task.relbench.folder import find_folder
-from rdl.task.relbench.manifest import manifest_task, read_manifest
+from rdl.task.relbench.manifest import read_manifest
 from rdl.task.relbench.tables import label_table
+from rdl.task.relbench.trained import manifest_task
 from rdl.timeline import DAY
 from tests.projects import opened
 
@@ -21,7 +22,7 @@ relbench = pytest.importorskip("relbench")
 from tests.task.relbench.every_kind import tasks, write_folder  # noqa: E402 - it is written by relbench
 
 NAMES = [manifest.name for manifest in tasks()]
-TRAINED = {"forecast-binary_classification", "forecast-regression", "several", "ever"}
+ELSEWHERE = {"given-links"}
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +83,12 @@ def test__manifest__holds_all_that_relbench_reads(database, manifest):
         assert (found.rstrip() if key == "sql" and found else found) == (value.rstrip() if key == "sql" and value else value)
 
 
-def test__catalog__trains_what_it_can_and_says_why_not_of_the_rest(database):
+def test__catalog__trains_every_kind_but_what_is_scored_elsewhere(database):
     catalog = read_catalog(database)
-    assert set(catalog.tasks) == set(list_tasks(database)) == TRAINED
-    assert set(catalog.broken) == set(NAMES) - TRAINED
-    with pytest.raises(TaskError, match="does not train tasks of kind 'autocomplete' and type 'regression'"):
-        find_task(database, "column-amount")
+    assert set(catalog.tasks) == set(list_tasks(database)) == set(NAMES) - ELSEWHERE
+    assert set(catalog.broken) == ELSEWHERE
+    with pytest.raises(TaskError, match="scored by 'tgb', outside of RelBench"):
+        find_task(database, "given-links")
     task = find_task(database, "several")
     assert (task.kind, task.hide, task.evaluations) == (Kind.BINARY, (("events", "copy"),), 2)
 
@@ -142,6 +143,6 @@ def test__manifest__that_is_wrong__is_refused(tmp_path, text, match):
 
 def test__task__keeps_the_dates_of_its_dataset(database):
     folder = find_folder(database.project)
-    task = manifest_task(folder.task("ever"), folder.splits)
+    task = manifest_task(folder.task("ever"), folder.splits, database)
     assert (task.validate, task.test) == (folder.splits.validate, folder.splits.test)
     assert np.diff([task.validate, task.test]) == 21 * DAY
