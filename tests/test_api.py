@@ -3,9 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import rdl
+from tests.mlops.market import write_market
 from tests.model.world import TREES, tables, write
 
 
@@ -42,3 +44,16 @@ def test__predict__unknown_key__is_refused(folder: Path) -> None:
 def test__module__unknown_name__is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = rdl.nonsense
+
+
+def test__predict__keys_of_several_columns__as_tuples_dicts_and_tables(tmp_path: Path) -> None:
+    write_market(tmp_path / "market")
+    task = rdl.open(tmp_path / "market").task("multiclass")
+    model = rdl.train(task, settings=replace(TREES, members=("entity",)))
+    found = model.predict([("S3", 2), ("S0", 1)])
+    assert found.column_names == ["shop", "till", "cutoff", "prediction", "probabilities"]
+    assert (found["shop"].to_pylist(), found["till"].to_pylist()) == (["S3", "S0"], [2, 1])
+    assert model.predict([{"till": 2, "shop": "S3"}, {"till": 1, "shop": "S0"}]).equals(found)
+    assert model.predict(pl.DataFrame({"shop": ["S3", "S0"], "till": [2, 1]})).equals(found)
+    with pytest.raises(rdl.RdlError, match="unknown shop 'S3', till 9"):
+        model.predict([("S3", 9)])
