@@ -144,7 +144,7 @@ def promote(project: Project, task: Task, version: Version, *, tolerance: float 
     store = find_store(project)
     client = store.client()
     holder = _alias(client, version.name, CHAMPION)
-    passes, reason = (True, "forced") if force else _judge(task, version, holder, tolerance)
+    passes, reason = (True, "forced") if force else judge(task, version, holder, tolerance)
     if passes:
         client.set_registered_model_alias(version.name, CHAMPION, version.number)
     client.set_model_version_tag(version.name, version.number, "rdl.gate", reason)
@@ -152,7 +152,8 @@ def promote(project: Project, task: Task, version: Version, *, tolerance: float 
     return Promotion(passes, reason, version.number if passes or holder is None else holder.number)
 
 
-def _judge(task: Task, version: Version, holder: Version | None, tolerance: float) -> tuple[bool, str]:
+def judge(task: Task, version: Version, holder: Version | None, tolerance: float = 0.0) -> tuple[bool, str]:
+    """Whether a version may take the place of the champion `holder`, and why; see `promote`."""
     from rdl.task.metrics import LARGER_IS_BETTER
 
     if holder is None:

@@ -5,20 +5,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rdl.database import Database
-from rdl.evaluate import AtCutoff, Evaluation, Regime, read_evaluation, score, write_report
+from rdl.evaluate import read_evaluation, write_report
 from rdl.evaluate.detail import OTHER, UNKNOWN, Detail, find_detail
 from rdl.evaluate.strict import with_nan, without_nan
 from rdl.evaluate.words import about, verdict
-from rdl.task import METRICS, Kind, Labels, Lists, Seeds, Task, find_task
+from rdl.task import METRICS, Kind, Task, find_task
+from tests.evaluate.examples import NAN, asked, example, labelled
 from tests.model.world import tables, write
-
-NAN = float("nan")
 
 
 @pytest.fixture(scope="module")
@@ -29,60 +27,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Database:
 @pytest.fixture(scope="module")
 def task(world: Database) -> Task:
     return find_task(world, "active")
-
-
-def asked(task: Task, kind: Kind, classes: tuple[str | int, ...] = ("a", "b", "c")) -> Task:
-    metric = METRICS[kind][0]
-    if kind is Kind.RECOMMENDATION:
-        return replace(task, kind=kind, metric=metric, target_table="items", top=3)
-    return replace(task, kind=kind, metric=metric, classes=classes if kind.classed else ())
-
-
-def labelled(target: list[object], lists: Lists | None = None) -> Labels:
-    n = len(target)
-    return Labels(Seeds.at(np.arange(n), np.zeros(n, dtype=np.int64)), np.array(target, dtype=np.float64), lists)
-
-
-def told(task: Task, labels: Labels, prediction: np.ndarray, nothing: bool = False) -> Evaluation:
-    """An evaluation of these predictions by one member, which is the blend."""
-    metrics = score(task.kind, labels, prediction, 1.0)
-    if nothing:
-        metrics = dict.fromkeys(metrics, NAN)
-    return Evaluation(
-        task=task.name,
-        kind=task.kind.value,
-        metric=task.metric,
-        regime=Regime.FRESH,
-        seed=0,
-        rows=len(labels),
-        cutoffs=1,
-        metrics={"features": metrics, "blend": metrics},
-        weights={"features": 1.0},
-        chosen={},
-        out_of_fold={"features": NAN if nothing else 0.5},
-        by_cutoff=(AtCutoff("2025-05-11", len(labels), 0.5, 0.5, NAN if nothing else 0.5),),
-        fits=("2025-05-11",),
-        importance={},
-        facts={},
-        seconds=1.0,
-        predictions=pa.table({"user": ["u1"], "cutoff": [0], "prediction": [0.5]}),
-        detail=find_detail(task, labels, prediction),
-    )
-
-
-def example(task: Task, kind: Kind, nothing: bool = False) -> tuple[Task, Evaluation]:
-    """Four rows of a kind."""
-    task = asked(task, kind)
-    if kind is Kind.RECOMMENDATION:
-        labels = labelled([1, 2, 0, 1], Lists(np.array([0, 1, 3, 3, 4]), np.array([4, 1, 2, 0])))
-        found = np.array([[4, 1, 2], [1, -1, -1], [3, 2, 1], [5, 6, 7]])
-    elif kind is Kind.MULTICLASS:
-        labels, found = labelled([0, 0, 2, -1]), np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8], [0.5, 0.3, 0.2]])
-    elif kind is Kind.MULTILABEL:
-        labels, found = labelled([[1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 0]]), np.full((4, 3), 0.5) - np.eye(4, 3) / 4
-    else:
-        labels, found = labelled([0, 1, 1, 0]), np.array([0.1, 0.8, 0.4, 0.3])
-    return task, told(task, labels, found, nothing)
 
 
 def test__find_detail__multiclass__counts_every_pair_of_label_and_prediction(task: Task) -> None:

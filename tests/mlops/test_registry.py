@@ -7,9 +7,9 @@ import pytest
 
 from rdl.errors import ModelFileError, UsageError
 from rdl.mlops import Version, find_version, load_champion, promote
-from rdl.mlops.registry import CHAMPION, check_loads_back, fetch_package
+from rdl.mlops.registry import CHAMPION, check_loads_back, fetch_package, judge
 from rdl.mlops.store import find_store
-from rdl.task import Kind, Seeds, population_at
+from rdl.task import METRICS, Kind, Seeds, population_at
 
 
 @pytest.fixture
@@ -104,6 +104,16 @@ def test__promote__no_backtest__falls_back_on_the_out_of_fold_loss(copy, task, a
     promotion = promote(copy, task, add(out_of_fold__loss=0.605))
     assert promotion.promoted
     assert "out-of-fold loss 0.605 is no worse than 0.6 of version 2" in promotion.reason
+
+
+@pytest.mark.parametrize(("kind", "metric"), [(kind, metric) for kind, names in METRICS.items() for metric in names])
+def test__judge__every_metric_of_every_kind__is_read_the_right_way(task, kind, metric):
+    question = dataclasses.replace(task, kind=kind, metric=metric)
+    low, high = (Version("t", str(i), {f"rdl.metric.fresh.blend.{metric}": repr(0.4 + i / 10)}) for i in (1, 2))
+    errors = metric in {"log_loss", "mae", "rmse", "nmae"}
+    assert judge(question, high, low)[0] is not errors
+    assert judge(question, low, high)[0] is errors
+    assert judge(question, low, high, 0.2)[0]
 
 
 @pytest.mark.slow
