@@ -30,10 +30,37 @@ class Pairs:
     pair: Int
 
 
+@dataclass(frozen=True)
+class Query:
+    """A query whose columns were checked.
+
+    Attributes:
+        sql: the text, with a cutoff in every row.
+        where: what messages say.
+        exact: whether its keys name those of the entity table exactly as they are.
+        timed: whether its cutoffs are the grid's own, not cast to another type.
+    """
+
+    sql: str
+    where: str
+    exact: bool
+    timed: bool
+
+
+def given(task: Task, cutoffs: Int) -> tuple[dict[str, pa.Table], dict[str, timedelta]]:
+    """The tables and the parameters that a task's queries read."""
+    table, column = task.grid
+    tables = {table: pa.table({column: pa.array(cutoffs, pa.timestamp("us"))}), **given_tables(task)}
+    return tables, {"horizon": timedelta(microseconds=task.horizon)}
+
+
 def ask(
     database: Database, sandbox: Sandbox, task: Task, sql: str, cutoffs: Int, name: str, more: Sequence[str] = ()
 ) -> tuple[pa.Table, Pairs]:
     """The result of a query over `cutoffs`, and its rows by (cutoff, entity), entities being dense rows (-1 where unknown).
+
+    Where the keys can be compared as they are, dense entity rows come back beside the result in their place: they are a fraction of
+    the keys to hand over.
 
     Args:
         database: whose rows are asked about.
@@ -48,39 +75,40 @@ def ask(
         TaskError: wrong columns, a null or a strange cutoff, a duplicate (cutoff, entity).
         SqlError: the query fails.
     """
-    where = f"{task.path}, {name}"
-    result, entity = _run(database, sandbox, task, sql, cutoffs, where, more)
-    return result, _resolve(database, task, result, entity, cutoffs, where)
-
-
-def _run(
-    database: Database, sandbox: Sandbox, task: Task, sql: str, cutoffs: Int, where: str, more: Sequence[str]
-) -> tuple[pa.Table, Int | None]:
-    """Run a query over the grid of cutoffs and check its columns.
-
-    Where the keys can be compared as they are, dense entity rows come back beside the result in their place: they are a fraction of
-    the keys to hand over.
-    """
-    table, column = task.grid
-    given = {table: pa.table({column: pa.array(cutoffs, pa.timestamp("us"))}), **given_tables(task)}
-    params = {"horizon": timedelta(microseconds=task.horizon)}
-    try:
-        described = sandbox.select(f"SELECT * FROM ({sql}\n) LIMIT 0", where, given, params)
-    except SqlError:
-        described = sandbox.select(sql, where, given, params)  # the message is to speak of the text as it was written
-    if task.static and task.cutoff_column not in described.column_names:
-        return _run(database, sandbox, task, on_grid(task, sql), cutoffs, where, more)
-    _check_columns(task, described.column_names, more, where)
-    if not _alike(database, task, described.schema):
-        return sandbox.select(sql, where, given, params), None
+    query = check(database, sandbox, task, sql, cutoffs, name, more)
+    tables, params = given(task, cutoffs)
+    if not query.exact:
+        result = sandbox.select(query.sql, query.where, tables, params)
+        entity = find_entities(database, task, result.select(list(task.entity_columns)))
+        return result, resolve(database, task, result, entity, cutoffs, query.where)
     resolved = load_sql("task/entities.sql").format(
         columns="".join(f", q.{quote(c)}" for c in (task.cutoff_column, *more)),
-        query=sql,
+        query=query.sql,
         table=quote(task.entity_table),
-        same=_same(database, task),
+        same=same_entity(database, task),
     )
-    result = sandbox.select(resolved, where, given, params)
-    return result, result["_entity"].combine_chunks().to_numpy()
+    result = sandbox.select(resolved, query.where, tables, params)
+    return result, resolve(database, task, result, result["_entity"].combine_chunks().to_numpy(), cutoffs, query.where)
+
+
+def check(database: Database, sandbox: Sandbox, task: Task, sql: str, cutoffs: Int, name: str, more: Sequence[str] = ()) -> Query:
+    """A query of the task, once it is known which columns it has.
+
+    Raises:
+        TaskError: wrong columns.
+        SqlError: the query fails.
+    """
+    where = f"{task.path}, {name}"
+    tables, params = given(task, cutoffs)
+    try:
+        described = sandbox.select(f"SELECT * FROM ({sql}\n) LIMIT 0", where, tables, params)
+    except SqlError:
+        described = sandbox.select(sql, where, tables, params)  # the message is to speak of the text as it was written
+    if task.static and task.cutoff_column not in described.column_names:
+        return check(database, sandbox, task, on_grid(task, sql), cutoffs, name, more)
+    _check_columns(task, described.column_names, more, where)
+    timed = described.schema.field(task.cutoff_column).type == pa.timestamp("us")
+    return Query(sql, where, _exact(database, task, described.schema), timed)
 
 
 def _check_columns(task: Task, found: Sequence[str], more: Sequence[str], where: str) -> None:
@@ -93,7 +121,7 @@ def _check_columns(task: Task, found: Sequence[str], more: Sequence[str], where:
         raise TaskError(f"the result has the extra column {extra[0]!r}", where=where, fix=f"select only {', '.join(wanted)}")
 
 
-def _alike(database: Database, task: Task, schema: pa.Schema) -> bool:
+def _exact(database: Database, task: Task, schema: pa.Schema) -> bool:
     """Whether the keys of a result, every column, name keys of the entity table exactly as they are."""
     return all(
         _same_kind(schema.field(given).type, key_type(database, task.entity_table, key))
@@ -109,7 +137,7 @@ def _same_kind(given: pa.DataType, kind: str) -> bool:
     return bool(pa.types.is_integer(given)) and kind.upper() in WHOLE
 
 
-def _same(database: Database, task: Task) -> str:
+def same_entity(database: Database, task: Task) -> str:
     """SQL: a row `q` of a result and a row `e` of the entity table have the same key."""
     return " AND ".join(f"e.{quote(key)} = q.{quote(given)}" for given, key in _key_pairs(database, task))
 
@@ -130,8 +158,12 @@ def _key_pairs(database: Database, task: Task) -> list[tuple[str, str]]:
     return list(zip(task.entity_columns, columns, strict=True))
 
 
-def _resolve(database: Database, task: Task, result: pa.Table, entity: Int | None, cutoffs: Int, where: str) -> Pairs:
-    """The pairs of a result; refuses null or strange cutoffs and duplicate pairs."""
+def resolve(database: Database, task: Task, result: pa.Table, entity: Int, cutoffs: Int, where: str) -> Pairs:
+    """The rows of a result [n], of the dense entities [n], by (cutoff, entity).
+
+    Raises:
+        TaskError: a null or a strange cutoff, a duplicate (cutoff, entity).
+    """
     cutoff = _moments(task, result[task.cutoff_column], where)
     grid = np.sort(cutoffs)
     place = np.searchsorted(grid, cutoff)
@@ -142,8 +174,6 @@ def _resolve(database: Database, task: Task, result: pa.Table, entity: Int | Non
             where=where,
             fix=f"select {'.'.join(task.grid)} as it is",
         )
-    if entity is None:
-        entity = find_entities(database, task, result.select(list(task.entity_columns)))
     pair = np.asarray(place * (database.schema[task.entity_table].rows + 1) + entity, dtype=np.int64)
     order = np.argsort(pair)
     found = Pairs(order, Seeds.at(entity[order], cutoff[order]), pair[order])

@@ -10,6 +10,7 @@ from rdl.errors import TaskError
 from rdl.task.asking import NONE, Pairs, ask
 from rdl.task.cutoffs import Split, history_cutoffs, split_cutoffs
 from rdl.task.fixed import unlabelled_rows, visible_rows
+from rdl.task.joined import Joined, ask_joined
 from rdl.task.seeds import Int, Labels, Seeds
 from rdl.task.static import of_split
 from rdl.task.targets import read_targets
@@ -23,9 +24,9 @@ class LabelReport:
 
     Attributes:
         rows: labels that are left.
-        unknown_entity: labels of keys that name no entity.
+        unknown_entity: labels of keys that name no entity; with a population query, pairs of such keys that it asks about.
         null_label: null labels.
-        outside_population: labels of entities that the population query does not ask about.
+        outside_population: labels of whom the population query does not ask about.
         unlabelled: pairs that the population query asks about and the label query says nothing of.
         unknown_target: elements of the lists of a recommendation that name no row of the target table.
         empty_list: lists with nothing to recommend; what their elements did not name was left out first.
@@ -99,18 +100,40 @@ def answers_at(database: Database, task: Task, cutoffs: Int) -> Answers:
         TaskError, SqlError: see `labels_at`.
     """
     with database.sandbox() as sandbox:
+        if task.population_sql is None:
+            return _all_answers(task, *ask(database, sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,)))
+        joined = ask_joined(database, sandbox, task, cutoffs)
+        if joined is not None:
+            return _joined_answers(joined)
         result, found = ask(database, sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,))
-        asked = None
-        if task.population_sql is not None:
-            asked = _named(ask(database, sandbox, task, task.population_sql, cutoffs, "population query")[1])
-    named = found.seeds.entity >= 0
-    inside = named if asked is None else np.isin(found.pair, asked.pair) & named
+        everyone = ask(database, sandbox, task, task.population_sql, cutoffs, "population query")[1]
+    asked = _named(everyone)
+    inside = np.isin(found.pair, asked.pair)
     return Answers(
         found.seeds[inside],
         result[task.label_column].take(pa.array(found.order[inside])),
+        unknown_entity=len(everyone.pair) - len(asked.pair),
+        outside_population=int((~inside).sum()),
+        unlabelled=len(asked.pair) - int(inside.sum()),
+    )
+
+
+def _all_answers(task: Task, result: pa.Table, found: Pairs) -> Answers:
+    """Of a task whose label query decides by itself who is asked about."""
+    kept = _named(found)
+    label = result[task.label_column].take(pa.array(kept.order))
+    return Answers(kept.seeds, label, unknown_entity=len(found.pair) - len(kept.pair), outside_population=0, unlabelled=0)
+
+
+def _joined_answers(joined: Joined) -> Answers:
+    named = joined.pairs.seeds.entity >= 0
+    inside = named & joined.labelled
+    return Answers(
+        joined.pairs.seeds[inside],
+        joined.label.filter(pa.array(inside)),
         unknown_entity=int((~named).sum()),
-        outside_population=int((named & ~inside).sum()),
-        unlabelled=0 if asked is None else len(asked.pair) - int(inside.sum()),
+        outside_population=joined.rows - int(inside.sum()),
+        unlabelled=int((named & ~joined.labelled).sum()),
     )
 
 

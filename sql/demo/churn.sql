@@ -14,9 +14,12 @@ FROM cutoffs c
 JOIN orders o ON o.ordered_at >= c.cutoff - INTERVAL 60 DAY AND o.ordered_at < c.cutoff;
 
 -- label: whether they order nothing within the horizon.
-SELECT c.cutoff, u.customer_id, count(o.order_id) = 0 AS label
+WITH bought AS (
+    SELECT DISTINCT c.cutoff, o.customer_id
+    FROM cutoffs c
+    JOIN orders o ON o.ordered_at >= c.cutoff AND o.ordered_at < c.cutoff + $horizon
+)
+SELECT c.cutoff, u.customer_id, b.customer_id IS NULL AS label
 FROM cutoffs c
 CROSS JOIN customers u
-LEFT JOIN orders o ON o.customer_id = u.customer_id
-    AND o.ordered_at >= c.cutoff AND o.ordered_at < c.cutoff + $horizon
-GROUP BY ALL
+LEFT JOIN bought b ON b.cutoff = c.cutoff AND b.customer_id = u.customer_id
