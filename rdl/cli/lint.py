@@ -34,7 +34,7 @@ def print_lint(database: "Database", as_json: bool) -> None:
             bad = True
             say_broken(task.name, error, as_json)
             continue
-        bad |= any(finding.severity is Severity.ERROR for finding in found)
+        bad |= any(finding.severity is Severity.ERROR and finding.silenced is None for finding in found)
         facts = {
             "task": task.name,
             "file": str(task.path),
@@ -49,19 +49,23 @@ def print_lint(database: "Database", as_json: bool) -> None:
 
 
 def _lint(database: "Database", task: "Task") -> "tuple[tuple[Finding, ...], PopulationGap | None]":
-    from rdl.task.lint import lint
+    from rdl.task.lint import judge
     from rdl.task.population import population_gap
 
     with progress():
-        return lint(database, task), population_gap(database, task)
+        return judge(database, task), population_gap(database, task)
 
 
 def _head(task: "Task", found: "tuple[Finding, ...]") -> str:
-    said = "clean" if not found else "1 finding" if len(found) == 1 else f"{len(found)} findings"
+    count = sum(finding.silenced is None for finding in found)
+    said = "clean" if not count else "1 finding" if count == 1 else f"{count} findings"
+    said += f", {len(found) - count} silenced" if len(found) > count else ""
     return f"{task.name}: {said} ({task.path})"
 
 
 def _lines(finding: "Finding") -> list[str]:
+    if finding.silenced is not None:
+        return [f"  line {finding.line}, {finding.query}: silenced: {finding.what} [{finding.rule.value}]: {finding.silenced}"]
     return [
         f"  line {finding.line}, {finding.query}: {finding.severity.value}: {finding.what} [{finding.rule.value}]",
         f"      {finding.text}",

@@ -84,7 +84,7 @@ def population_gap(database: Database, task: Task) -> PopulationGap | None:
     Raises:
         TaskError, SqlError: the label query is wrong, see `labels_at`.
     """
-    if task.population_sql is not None or task.autocomplete or task.static or task.stored:
+    if task.population_sql is not None or task.autocomplete or task.static or task.fixed:
         return None
     path = database.project.home / "populations" / f"{_key(database, task)}.json"
     if path.is_file():

@@ -57,7 +57,7 @@ def test__gap__is_measured_before_test_only(shop, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"population_sql": PEOPLE}, {"autocomplete": True}, {"static": True}, {"stored": True}, {"validate": 2**60}]
+    "change", [{"population_sql": PEOPLE}, {"autocomplete": True}, {"static": True}, {"fixed": True}, {"validate": 2**60}]
 )
 def test__gap__is_none_where_nothing_is_derived_or_mature(shop, change):
     assert population_gap(shop, replace(task_of(BUYERS), **change)) is None

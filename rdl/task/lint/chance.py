@@ -29,13 +29,19 @@ _NAMES = {
     "nextval": "dice",
     "currval": "dice",
 }
-_PICKS = (exp.First, exp.Last, exp.AnyValue, exp.ArrayAgg, exp.GroupConcat)
+_PICKS = (exp.First, exp.Last, exp.AnyValue, exp.Mode, exp.ArrayAgg, exp.GroupConcat)
 _TIES = (exp.ArgMax, exp.ArgMin)
 _ORDERED = (exp.RowNumber, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead, exp.NthValue, exp.Ntile)
 
 
-def chance(tree: exp.Expr, place: Place) -> Iterator[Finding]:
-    """Findings of one query."""
+def chance(tree: exp.Expr, place: Place, *, sets: bool = False) -> Iterator[Finding]:
+    """Findings of one query.
+
+    Args:
+        tree: the query.
+        place: where it stands.
+        sets: whether its lists are sets, whose order says nothing.
+    """
     for node in tree.walk():
         kind = _kind(node)
         if kind:
@@ -43,7 +49,7 @@ def chance(tree: exp.Expr, place: Place) -> Iterator[Finding]:
             what = f"{_said(node)} gives another answer at every run"
             yield place.finding(Rule.NONDETERMINISTIC, _line(node, place), what, fix)
             continue
-        reason = _unordered(node)
+        reason = None if sets and isinstance(node, exp.ArrayAgg) else _unordered(node)
         if reason:
             yield place.finding(Rule.ROW_ORDER, _line(node, place), reason[0], reason[1])
 

@@ -32,10 +32,15 @@ class Rule(StrEnum):
     LABEL_IS_FEATURE = "label_is_feature"
     LABEL_TIMELESS = "label_timeless"
     LABEL_CHANGES = "label_changes"
+    LABEL_NO_TIME = "label_no_time"
+    POPULATION_NO_TIME = "population_no_time"
+    IMPLIES_LABEL = "implies_label"
     READS_HISTORY = "reads_history"
     NONDETERMINISTIC = "nondeterministic"
     ROW_ORDER = "row_order"
     NOT_READ = "not_read"
+    RUN_SAMPLED = "run_sampled"
+    RUN_STOPPED = "run_stopped"
 
 
 _WARNINGS = {
@@ -45,9 +50,12 @@ _WARNINGS = {
     Rule.LABEL_NO_START,
     Rule.LABEL_STARTS_EARLY,
     Rule.LABEL_SKIPS_CUTOFF,
+    Rule.LABEL_NO_TIME,
+    Rule.POPULATION_NO_TIME,
+    Rule.IMPLIES_LABEL,
     Rule.ROW_ORDER,
 }
-_NOTICES = {Rule.READS_HISTORY, Rule.NOT_READ}
+_NOTICES = {Rule.READS_HISTORY, Rule.NOT_READ, Rule.RUN_SAMPLED, Rule.RUN_STOPPED}
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class Finding:
         what: the finding, with the table or function that it is about.
         fix: what to write instead.
         table: the table concerned, "" where it is none.
+        silenced: why the task file allows it, None where it does not.
     """
 
     rule: Rule
@@ -70,6 +79,7 @@ class Finding:
     what: str
     fix: str
     table: str = ""
+    silenced: str | None = None
 
     @property
     def severity(self) -> Severity:
@@ -80,7 +90,7 @@ class Finding:
 
     @property
     def silence(self) -> str:
-        """The comment that silences this finding's rule for the task."""
+        """The comment that silences this finding's rule for the query in which it stands."""
         return f"-- lint: allow {self.rule.value}"
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where in the task file a query stands, and which rules the file silences."""
+"""Where in the task file a query stands."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from pathlib import Path
 from rdl.task.lint.finding import Finding, Rule
 from rdl.task.task import Task
 
-_ALLOW = re.compile(r"--[ \t]*lint:[ \t]*allow[ \t]+([\w, \t]+)", re.IGNORECASE)
 _YAML_SQL = re.compile(r"^sql:[ \t]*", re.MULTILINE)
 
 
@@ -29,18 +28,13 @@ class Place:
 
 def places(task: Task) -> tuple[Place, ...]:
     """The task's queries with their places, the population first where there is one."""
-    text = _file_text(task.path)
+    text = file_text(task.path)
     asked = [("population", task.population_sql), ("label", task.label_sql)]
     return tuple(Place(name, sql, _lines(sql, text)) for name, sql in asked if sql is not None)
 
 
-def allowed(task: Task) -> set[str]:
-    """The names of the rules that `-- lint: allow NAME` silences, anywhere in the task file."""
-    text = "\n".join([_file_text(task.path), task.population_sql or "", task.label_sql])
-    return {name.strip().lower() for found in _ALLOW.findall(text) for name in re.split(r"[,\s]+", found) if name.strip()}
-
-
-def _file_text(path: Path) -> str:
+def file_text(path: Path) -> str:
+    """The text of a task file, "" where there is none to read."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):

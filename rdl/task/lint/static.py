@@ -11,13 +11,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from rdl.database import Schema
+from rdl.database import Schema, Table
 from rdl.task.lint.bounds import Bound
 from rdl.task.lint.chance import chance
 from rdl.task.lint.finding import Finding, Rule
 from rdl.task.lint.place import Place
-from rdl.task.lint.reads import Read, Reads, line_of
-from rdl.task.task import Task
+from rdl.task.lint.reads import Read, Reads, Source, line_of
+from rdl.task.task import Kind, Task
 from rdl.timeline import format_duration
 
 _NOWHERE = Bound("<", (0, 0), 1)
@@ -32,9 +32,15 @@ def read_static(schema: Schema, task: Task, places: tuple[Place, ...]) -> list[F
             fix = "nothing: the run on changed data judges it"
             found.append(place.finding(Rule.NOT_READ, 1, "the text is of a kind that static analysis does not read", fix))
             continue
-        found += chance(tree, place)
+        sets = place.name == "label" and task.kind in (Kind.MULTILABEL, Kind.RECOMMENDATION)
+        found += chance(tree, place, sets=sets)
         reads = Reads(tree, schema, task.grid, task.horizon)
-        found += _population(reads, place) if place.name == "population" else _label(reads, task, place)
+        if place.name == "population":
+            found += [] if task.static else _population(reads, place)
+        elif task.static or task.autocomplete or task.fixed:
+            found += _visible(reads, task, place, reads.columns(reads.root, task.label_column))
+        else:
+            found += _label(reads, task, place)
     return sorted(dict.fromkeys(found), key=lambda f: (f.query != "population", f.line, f.rule.value))
 
 
@@ -189,6 +195,24 @@ def _timeless(read: Read, reads: Reads, place: Place) -> Iterator[Finding]:
         yield place.finding(Rule.LABEL_TIMELESS, read.line, what, fix, name)
 
 
+def _visible(reads: Reads, task: Task, place: Place, sources: list[Source]) -> Iterator[Finding]:
+    """A label that has no time to lie ahead in, and is made of nothing that is hidden."""
+    made = [(read, name) for read, name in sources if isinstance(read, Read)]
+    hidden = {(table, column.lower()) for table, column in task.hide}
+    if not made or any((read.table.name, name) in hidden or name in _hides(read.table) for read, name in made):
+        return
+    read, name = made[0]
+    output = reads.output(reads.root, task.label_column)
+    said = f"the rows of {read.table.name}" if name == "*" else f"{read.table.name}.{name}"
+    what = f"the label is made of {said}, which what predicts it reads too: nothing of it is hidden"
+    fix = f"hide what the label is made of, in the task's header: hide = ['{read.table.name}.{'COLUMN' if name == '*' else name}']"
+    yield place.finding(Rule.LABEL_IS_FEATURE, line_of(output) if output else read.line, what, fix, read.table.name)
+
+
+def _hides(table: Table) -> set[str]:
+    return {column.lower() for column in table.hide}
+
+
 def _nothing_ahead(reads: Reads, task: Task, place: Place, sources: list[tuple[Read, str]], past: list[Read]) -> Iterator[Finding]:
     """A label that is no question about the future."""
     if past:
@@ -215,7 +239,8 @@ def _nothing_ahead(reads: Reads, task: Task, place: Place, sources: list[tuple[R
 def _selection(reads: Reads, task: Task, place: Place, made: set[int]) -> Iterator[Finding]:
     """Who is asked, where rows after the cutoff decide it."""
     if task.population_sql is None:
-        keys = [read for read, _ in reads.columns(reads.root, task.entity_columns[0]) if isinstance(read, Read)]
+        made_of = [source for column in task.entity_columns for source in reads.columns(reads.root, column)]
+        keys = [read for read, _ in made_of if isinstance(read, Read)]
         future = [read for read in keys if read.table.time is not None and _may_be_future(read)]
         if future:
             output = reads.output(reads.root, task.entity_columns[0])

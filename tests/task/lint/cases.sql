@@ -94,18 +94,18 @@ SELECT c.cutoff, o.customer_id, count(*) AS label
 FROM cutoffs c JOIN orders o ON o.ordered_at >= c.cutoff + to_days(1) AND o.ordered_at < c.cutoff + 2 * INTERVAL 5 DAY
 GROUP BY ALL
 
--- case: clean, a static parent's column beside the window
+-- case: a static parent's column beside the window: nobody knows when it was written
 -- text:
--- run:
+-- run: label_no_time label 2
 {pop}
 -- label
 SELECT c.cutoff, o.customer_id, sum(o.amount * p.price) AS label
 FROM cutoffs c JOIN orders o ON {window} JOIN products p USING (product_id)
 GROUP BY ALL
 
--- case: clean, a static parent's column alone, of what is in the window
+-- case: a static parent's column alone, of what is in the window
 -- text:
--- run:
+-- run: label_no_time label 2
 {pop}
 -- label
 SELECT c.cutoff, o.customer_id, sum(p.price) AS label
@@ -221,9 +221,9 @@ WHERE u.customer_id IN (SELECT customer_id FROM orders)
 SELECT DISTINCT c.cutoff, l.order_id % 40 AS customer_id FROM cutoffs c CROSS JOIN lines l
 {label}
 
--- case: clean, a table without a time behind its bounded parent
+-- case: a table without a time behind its bounded parent
 -- text:
--- run:
+-- run: population_no_time population 2
 -- population
 SELECT DISTINCT c.cutoff, o.customer_id FROM cutoffs c
 JOIN orders o ON o.ordered_at < c.cutoff JOIN lines l USING (order_id)
@@ -415,7 +415,7 @@ GROUP BY ALL
 
 -- case: an average over all time is a threshold of the future
 -- text:
--- run: label_changes label 2
+-- run: label_changes label 2, reads_history label 2
 {pop}
 -- label
 SELECT c.cutoff, u.customer_id,
@@ -546,3 +546,195 @@ WHERE u.customer_id IN (SELECT r.customer_id FROM refunds r WHERE r.refunded_at 
 SELECT c.cutoff, o.customer_id, count(*) AS label
 FROM cutoffs c JOIN orders o ON o.ordered_at > c.cutoff AND o.ordered_at <= c.cutoff + $horizon
 GROUP BY ALL
+
+-- case: a value after the end that no row has yet is found by no removal
+-- text:
+-- run: label_changes label 1
+{pop}
+-- label
+SELECT c.cutoff, u.customer_id, (SELECT count(*) FROM orders o WHERE o.customer_id = u.customer_id AND {window})
+  + (SELECT count(*) FROM
+     orders q WHERE q.customer_id = u.customer_id AND date_trunc('day', q.ordered_at) >= c.cutoff + $horizon AND q.amount < 0) AS label
+FROM cutoffs c CROSS JOIN customers u
+
+-- case: a window function looks past the end of the label's window
+-- text:
+-- run: label_changes label 3
+{pop}
+-- label
+SELECT c.cutoff, o.customer_id, bool_or(o.later < o.ordered_at + INTERVAL 5 DAY) AS label
+FROM cutoffs c JOIN (SELECT *, lead(ordered_at) OVER (PARTITION BY customer_id ORDER BY ordered_at, order_id) AS later
+                     FROM orders) o ON {window}
+GROUP BY ALL
+
+-- case: the newest order of all time decides the population
+-- text: population_unbounded population 2
+-- population
+SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff
+WHERE (SELECT max(o.ordered_at) FROM orders o WHERE o.customer_id = u.customer_id) < c.cutoff
+{label}
+
+-- case: lateral, at the cutoff itself
+-- text: population_at_cutoff population 2
+-- population
+SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff,
+LATERAL (SELECT count(*) AS n FROM orders o WHERE o.customer_id = u.customer_id AND o.ordered_at <= c.cutoff) q
+WHERE q.n > 0
+{label}
+
+-- case: asof, at the cutoff itself
+-- text: population_at_cutoff population 3
+-- population
+SELECT k.cutoff, k.customer_id
+FROM (SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff) k
+ASOF JOIN orders o ON o.customer_id = k.customer_id AND k.cutoff >= o.ordered_at
+{label}
+
+-- case: asof forward, without an end
+-- text: label_no_end label 3
+{pop}
+-- label
+SELECT k.cutoff, k.customer_id, o.amount AS label
+FROM (SELECT c.cutoff, u.customer_id FROM cutoffs c CROSS JOIN customers u) k
+ASOF JOIN orders o ON o.customer_id = k.customer_id AND k.cutoff <= o.ordered_at
+
+-- case: an expression of the table's own name hides the read
+-- text: population_unbounded population 1
+-- population
+WITH orders AS (SELECT customer_id FROM main.orders WHERE amount > 20)
+SELECT DISTINCT c.cutoff, o.customer_id FROM cutoffs c CROSS JOIN orders o
+{label}
+
+-- case: one arm of a union is unbounded
+-- text: population_unbounded population 4
+-- population
+SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff
+WHERE u.customer_id IN (
+  SELECT o.customer_id FROM orders o WHERE o.ordered_at < c.cutoff
+  UNION ALL SELECT r.customer_id FROM refunds r)
+{label}
+
+-- case: the clock in an expression
+-- text: nondeterministic population 1
+-- population
+WITH today AS (SELECT get_current_timestamp()::TIMESTAMP AS t)
+SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff CROSS JOIN today d WHERE c.cutoff < d.t
+{label}
+
+-- case: the cutoff rounded up
+-- text:
+-- run: population_changes population 2
+-- population
+SELECT DISTINCT c.cutoff, o.customer_id FROM cutoffs c
+JOIN orders o ON o.ordered_at < date_trunc('month', c.cutoff) + INTERVAL 1 MONTH
+{label}
+
+-- case: qualify takes the newest order of all time
+-- text:
+-- run: population_changes population 2
+-- population
+SELECT c.cutoff, q.customer_id FROM cutoffs c CROSS JOIN (
+  SELECT customer_id, ordered_at AS t FROM orders
+  QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY ordered_at DESC, order_id) = 1) q
+{label}
+
+-- case: qualify before the bound
+-- text:
+-- run: population_changes population 2
+-- population
+SELECT c.cutoff, q.customer_id FROM cutoffs c JOIN (
+  SELECT customer_id, ordered_at FROM orders
+  QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY ordered_at DESC, order_id) <= 5) q ON q.ordered_at < c.cutoff
+GROUP BY ALL
+{label}
+
+-- case: customers of many orders, future ones counted
+-- text:
+-- run: population_changes population 2
+-- population
+SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff
+JOIN orders o ON o.customer_id = u.customer_id
+GROUP BY ALL HAVING count(*) > 8
+{label}
+
+-- case: the best customers of all time
+-- text: population_unbounded population 2
+-- population
+SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff
+WHERE u.customer_id IN (SELECT o.customer_id FROM orders o GROUP BY ALL ORDER BY sum(o.amount) DESC, o.customer_id LIMIT 10)
+{label}
+
+-- case: those who never come again
+-- text: population_unbounded population 2
+-- population
+SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff
+WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = u.customer_id AND o.ordered_at >= c.cutoff)
+{label}
+
+-- case: another time zone
+-- text:
+-- run: population_changes population 2
+-- population
+SELECT DISTINCT c.cutoff, o.customer_id FROM cutoffs c
+JOIN orders o ON timezone('UTC', timezone('Asia/Tokyo', o.ordered_at)) < c.cutoff
+{label}
+
+-- case: days, the cutoff's own among them
+-- text:
+-- run: population_changes population 2
+-- population
+SELECT DISTINCT c.cutoff, o.customer_id FROM cutoffs c
+JOIN orders o ON o.ordered_at::DATE BETWEEN c.cutoff::DATE - 40 AND c.cutoff::DATE
+{label}
+
+-- case: those whose last order of all time lies in the window
+-- text:
+-- run: label_changes label 2
+{pop}
+-- label
+SELECT c.cutoff, o.customer_id, max(o.ordered_at) < c.cutoff + $horizon AS label
+FROM cutoffs c CROSS JOIN orders o
+GROUP BY c.cutoff, o.customer_id
+
+-- case: a filter with another window
+-- text:
+-- run: label_changes label 3
+{pop}
+-- label
+SELECT c.cutoff, u.customer_id,
+  count(*) FILTER (WHERE o.ordered_at >= c.cutoff AND o.ordered_at < c.cutoff + 2 * $horizon) AS label
+FROM cutoffs c CROSS JOIN customers u LEFT JOIN orders o ON o.customer_id = u.customer_id
+GROUP BY ALL
+
+-- case: labels of sets look beyond the horizon
+-- text: label_beyond label 2
+{pop}
+-- label
+SELECT c.cutoff, o.customer_id, list_distinct(list(o.product_id ORDER BY o.product_id)) AS label FROM cutoffs c
+JOIN orders o ON o.ordered_at >= c.cutoff AND o.ordered_at < c.cutoff + 2 * $horizon
+GROUP BY ALL
+
+-- case: clean, the reference decides nothing but the join
+-- text:
+-- run:
+{pop}
+-- label
+SELECT c.cutoff, o.customer_id, count(*) AS label
+FROM cutoffs c JOIN orders o ON {window} LEFT JOIN products p USING (product_id)
+GROUP BY ALL
+
+-- case: the most frequent, ties any
+-- text: row_order label 1
+{pop}
+-- label
+SELECT c.cutoff, o.customer_id, mode(o.product_id) AS label
+FROM cutoffs c JOIN orders o ON {window} GROUP BY ALL
+
+-- case: a static table decides who is asked
+-- text:
+-- run: population_no_time population 3
+-- population
+SELECT DISTINCT c.cutoff, o.customer_id FROM cutoffs c
+JOIN orders o ON o.ordered_at < c.cutoff
+JOIN products p ON p.product_id = o.product_id AND p.price > 8
+{label}
