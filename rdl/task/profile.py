@@ -17,9 +17,10 @@ from rdl.database import Database
 from rdl.errors import TaskError
 from rdl.task.classes import known
 from rdl.task.cutoffs import Split, split_cutoffs
-from rdl.task.labels import LabelReport, labels_at
+from rdl.task.labels import LabelReport, labels_at, split_labels
 from rdl.task.seeds import Float, Int, Labels
 from rdl.task.settle import with_classes
+from rdl.task.static import of_split
 from rdl.task.task import Kind, Task
 from rdl.timeline import format_time
 
@@ -94,10 +95,18 @@ def profile_splits(database: Database, task: Task) -> dict[Split, SplitProfile]:
         except TaskError as error:
             found[split] = SplitProfile(0, None, (), None, error.what)
             continue
-        labels, report = labels_at(database, task, cutoffs)
+        labels, report = _split_labels(database, task, split, cutoffs)
         reference = reference or labels
         found[split] = profile_labels(task, labels, report, _lines(task, cutoffs), reference.target)
     return found
+
+
+def _split_labels(database: Database, task: Task, split: Split, cutoffs: Int) -> tuple[Labels, LabelReport | None]:
+    """The labels of a split, and what was left out; RelBench's own tables do not tell."""
+    if task.path.suffix == ".yaml":
+        return split_labels(database, task, split), None
+    labels, report = labels_at(database, task, cutoffs)
+    return of_split(database, task, labels, split), report
 
 
 def _lines(task: Task, cutoffs: Int) -> list[int]:
@@ -107,7 +116,9 @@ def _lines(task: Task, cutoffs: Int) -> list[int]:
     return cutoffs[np.unique(np.linspace(0, len(cutoffs), PERIODS, endpoint=False).astype(np.int64))].tolist()
 
 
-def profile_labels(task: Task, labels: Labels, report: LabelReport, cutoffs: Sequence[int], reference: Float) -> SplitProfile:
+def profile_labels(
+    task: Task, labels: Labels, report: LabelReport | None, cutoffs: Sequence[int], reference: Float
+) -> SplitProfile:
     """The labels from each of `cutoffs` on, which are in their order, against the targets `reference`."""
     bounds = np.searchsorted(labels.seeds.cutoff, [*cutoffs, np.iinfo(np.int64).max])
     edges = _edges(task, reference)
