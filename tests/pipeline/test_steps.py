@@ -5,6 +5,8 @@ import pytest
 
 from rdl.errors import PipelineError
 from rdl.pipeline import STEPS, Ledger, read_pipeline, run_pipeline
+from rdl.pipeline.steps.fit import own_members
+from rdl.task import Kind
 from tests.pipeline import workshop
 from tests.pipeline.workshop import write_pipeline, write_project
 
@@ -82,3 +84,10 @@ def test__check__unknown_task__fails_with_the_nearest(tmp_path):
 def test__fit__section_is_shared__train_and_evaluate_speak_of_one_model():
     assert STEPS["train"].sections["fit"] is STEPS["evaluate"].sections["fit"]
     assert set(workshop.STEPS) != set(STEPS)
+
+
+def test__fit__members__every_task_takes_those_that_answer_its_kind():
+    named = ["features", "ranking"]
+    assert own_members(named, Kind.BINARY) == own_members(named, Kind.MULTILABEL) == ("features",)
+    assert own_members(named, Kind.RECOMMENDATION) == ("popular", "past", "ranked")
+    assert own_members(["features"], Kind.RECOMMENDATION) == ("features",)  # which the fit refuses, naming those that could

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from rdl.errors import PipelineError, TimeError
 from rdl.pipeline.step import Context, Settings
+from rdl.task import Kind
 from rdl.timeline import SECOND, parse_duration
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 class FitSection(Settings):
     """`[fit]`: the seed, the members of the blend, the training rows at most, and the wall time that one fit may take.
 
+    Each task takes those of the members that answer its kind.
     A budget makes results depend on the machine's speed; leave it out where runs must repeat exactly.
     """
 
@@ -32,13 +34,23 @@ def fit_settings(context: Context) -> "FitSettings":
         PipelineError: the budget is no duration.
         UsageError: a member is unknown.
     """
-    from rdl.model import FitSettings, resolve_members
+    from rdl.model import FitSettings
 
     section = context.section(FitSection, "fit")
-    members = resolve_members(section.members) if section.members is not None else ()
+    kind = context.source.task(context.unit.task).kind
+    members = own_members(section.members, kind) if section.members is not None else ()
     try:
         budget = parse_duration(section.budget) / SECOND if section.budget is not None else None
     except TimeError as error:
         raise PipelineError(error.what, where=f"{context.pipeline.path}, [fit] budget", fix=error.fix) from error
     settings = FitSettings(seed=section.seed, budget_s=budget, members=members)
     return settings if section.rows is None else replace(settings, rows=section.rows)
+
+
+def own_members(names: list[str], kind: Kind) -> tuple[str, ...]:
+    """Of the members that are named, those that answer this kind of question; all where none does, which the fit refuses."""
+    from rdl.model import resolve_members
+    from rdl.model.registry import members_for
+
+    named = resolve_members(names)
+    return tuple(name for name in named if name in members_for(kind, ())) or named
