@@ -34,8 +34,10 @@ def about(task: Task) -> list[str]:
         said = [f"{judged}; {when}; {split}."]
     columns = [f"{table}.{column}" for table, column in task.hide]
     if task.autocomplete and columns:
-        implied = f"; hidden with it, because they would tell: {', '.join(columns[1:])}" if columns[1:] else ""
-        said.append(f"The label is the column {columns[0]}, which no feature and no graph sees{implied}.")
+        own = next((f"{table}.{column}" for table, column in task.hide if table == task.entity_table), columns[0])
+        others = [name for name in columns if name != own]
+        implied = f"; hidden with it, because they would tell: {', '.join(others)}" if others else ""
+        said.append(f"The label is the column {own}, which no feature and no graph sees{implied}.")
     elif columns:
         said.append(f"Hidden from features and graphs: {', '.join(columns)}.")
     return said

@@ -109,9 +109,9 @@ def test__verdict__kinds__say_what_the_metric_is_held_against(task: Task) -> Non
 
 def test__about__static_and_hidden__are_told(task: Task) -> None:
     assert "the split is random" in " ".join(about(replace(task, static=True)))
-    hidden = replace(task, autocomplete=True, hide=(("users", "age"), ("users", "city")))
+    hidden = replace(task, autocomplete=True, hide=(("items", "colour"), ("users", "age"), ("users", "city")))
     assert "The label is the column users.age" in about(hidden)[-1]
-    assert "users.city" in about(hidden)[-1]
+    assert "they would tell: items.colour, users.city." in about(hidden)[-1]
     assert about(replace(task, hide=(("users", "age"),)))[-1] == "Hidden from features and graphs: users.age."
 
 
