@@ -1,15 +1,19 @@
 """What an online request may ask, and what it is told when it may not."""
 
+import json
 import math
+from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rdl.errors import TimeError
-from rdl.mlops.requests import answer, check_as_of, newest
+from rdl.mlops.requests import answer, check_as_of, newest, online_keys
 from rdl.task import Seeds, find_entities
 from rdl.task.asked import RequestError
 from rdl.timeline import DAY, format_time, parse_time
@@ -37,8 +41,6 @@ def test__answer__one_row__equals_the_same_row_among_many(ask, database, task, m
     together = ask(customer_id=keys, as_of=["2025-11-20"] * 30).prediction
     alone = ask(customer_id=[117], as_of=["2025-11-20"]).prediction
     assert alone[0] == together[17]
-    import pyarrow as pa
-
     entity = find_entities(database, task, pa.table({"k": pa.array(keys)}))
     cutoff = np.full(30, parse_time("2025-11-20"))
     assert (model.predict(database, Seeds.at(entity, cutoff)).prediction == together).all()
@@ -70,6 +72,24 @@ def test__answer__bad_row_or_column__names_it(ask, columns, message):
 def test__answer__bad_as_of__names_the_value(ask, as_of, message):
     with pytest.raises(TimeError, match=message):
         ask(customer_id=[105], as_of=[as_of])
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (pa.array([1, 2], pa.int16()), [1, 2]),
+        (pa.array([2**63], pa.uint64()), ["9223372036854775808"]),
+        (pa.array([date(2025, 1, 2)]), ["2025-01-02"]),
+        (pa.array([[Decimal("1.50")], []]), [["1.50"], []]),
+        (pa.array([[{"d": date(2025, 1, 2), "n": 3}]])[:1], [[{"d": "2025-01-02", "n": 3}]]),
+        (pa.array([["x"], ["a", "b"], []])[1:], [["a", "b"], []]),
+        (pa.array([[7], [8, 9]])[1:], [[8, 9]]),
+    ],
+)
+def test__online_keys__any_type__is_as_json_carries_it(keys, expected):
+    told = online_keys(keys).to_pylist()
+    assert told == expected
+    assert json.loads(json.dumps(told)) == expected
 
 
 @given(days=st.integers(-1000, 1000))
