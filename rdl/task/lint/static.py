@@ -173,7 +173,7 @@ def _window(read: Read, task: Task, reads: Reads, place: Place) -> Iterator[Find
         what = f"the label reads rows of {name} at the horizon's end itself, when it is already used"
         yield place.finding(Rule.LABEL_BEYOND, upper.line, what, f"write {end} (BETWEEN includes both ends)", name)
     if lower is None:
-        if not read.unsure:
+        if not read.unsure and not _led(read):
             what = f"the label reads all rows of {name} before the cutoff as well"
             yield place.finding(Rule.LABEL_NO_START, upper.line if upper else read.line, what, f"add: {time} >= {cutoff}", name)
     elif lower.offset[1] < 0:
@@ -182,6 +182,11 @@ def _window(read: Read, task: Task, reads: Reads, place: Place) -> Iterator[Find
     elif lower.offset == (0, 0) and lower.operator == ">" and not task.closed:
         what = f"rows of {name} at the cutoff itself are read by neither the label nor the features"
         yield place.finding(Rule.LABEL_SKIPS_CUTOFF, lower.line, what, f"write {time} >= {cutoff}", name)
+
+
+def _led(read: Read) -> bool:
+    """Whether a read's rows are those that rows with a start of their own refer to: they may be as old as they like."""
+    return any(_lower(child) and any(r.table == read.table.name for r in child.table.references) for child in read.tied)
 
 
 def _timeless(read: Read, reads: Reads, place: Place) -> Iterator[Finding]:

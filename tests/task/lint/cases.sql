@@ -568,7 +568,8 @@ FROM cutoffs c JOIN (SELECT *, lead(ordered_at) OVER (PARTITION BY customer_id O
 GROUP BY ALL
 
 -- case: the newest order of all time decides the population
--- text: population_unbounded population 2
+-- text:
+-- run: population_changes population 2
 -- population
 SELECT c.cutoff, u.customer_id FROM cutoffs c JOIN customers u ON u.created_at < c.cutoff
 WHERE (SELECT max(o.ordered_at) FROM orders o WHERE o.customer_id = u.customer_id) < c.cutoff

@@ -1,0 +1,20 @@
+"""What PREDICT compiles to is clean: no sentence of the table is an error to the lint."""
+
+import tomllib
+from pathlib import Path
+
+from rdl.task import find_task
+from rdl.task.lint import Severity, lint_text
+from tests.task.predict.tiny import compiled, tiny
+
+SENTENCES = Path(__file__).parents[1] / "predict" / "sentences.toml"
+
+
+def test__compiled_sentences__are_no_errors_and_warn_of_a_start_before_the_cutoff_only(tmp_path):
+    database = tiny(tmp_path / "project")
+    path = tmp_path / "project" / "sql" / "tasks" / "asked.sql"
+    path.parent.mkdir(parents=True)
+    for sentence in tomllib.loads(SENTENCES.read_text(encoding="utf-8"))["sentence"]:
+        path.write_text(compiled(database, sentence["says"]).text, encoding="utf-8")
+        found = [f for f in lint_text(database, find_task(database, "asked")) if f.severity is not Severity.NOTICE]
+        assert {f.rule.value for f in found} <= ({"label_starts_early"} if ", -" in sentence["says"] else set()), sentence["says"]
