@@ -47,10 +47,10 @@ class Query:
     timed: bool
 
 
-def given(task: Task, cutoffs: Int) -> tuple[dict[str, pa.Table], dict[str, timedelta]]:
+def given(database: Database, task: Task, cutoffs: Int) -> tuple[dict[str, pa.Table], dict[str, timedelta]]:
     """The tables and the parameters that a task's queries read."""
     table, column = task.grid
-    tables = {table: pa.table({column: pa.array(cutoffs, pa.timestamp("us"))}), **given_tables(task)}
+    tables = {table: pa.table({column: pa.array(cutoffs, pa.timestamp("us"))}), **given_tables(database, task)}
     return tables, {"horizon": timedelta(microseconds=task.horizon)}
 
 
@@ -76,7 +76,7 @@ def ask(
         SqlError: the query fails.
     """
     query = check(database, sandbox, task, sql, cutoffs, name, more)
-    tables, params = given(task, cutoffs)
+    tables, params = given(database, task, cutoffs)
     if not query.exact:
         result = sandbox.select(query.sql, query.where, tables, params)
         entity = find_entities(database, task, result.select(list(task.entity_columns)))
@@ -99,7 +99,7 @@ def check(database: Database, sandbox: Sandbox, task: Task, sql: str, cutoffs: I
         SqlError: the query fails.
     """
     where = f"{task.path}, {name}"
-    tables, params = given(task, cutoffs)
+    tables, params = given(database, task, cutoffs)
     try:
         described = sandbox.select(f"SELECT * FROM ({sql}\n) LIMIT 0", where, tables, params)
     except SqlError:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from rdl.database import Database, quote
 from rdl.errors import TaskError
 from rdl.task.cutoffs import Split
+from rdl.task.relbench.folder import find_folder
 from rdl.task.seeds import Int, Seeds
 from rdl.task.task import Task
 from rdl.timeline import NEVER
@@ -26,9 +27,18 @@ ROW = "_row"
 """What names a row of a table without a key."""
 
 
-def given_tables(task: Task) -> dict[str, pa.Table]:
-    """Tables that a task's queries read beside the database's own."""
-    return {STORED: stored_labels(task.path.parent)} if task.stored else {}
+def given_tables(database: Database, task: Task) -> dict[str, pa.Table]:
+    """Tables that a task's queries read beside the database's own.
+
+    Stored labels lie beside the task's file; a saved model knows no more of it than its name, and finds them in the project.
+
+    Raises:
+        TaskError: a label table is missing or cannot be read.
+    """
+    if not task.stored:
+        return {}
+    folder = None if task.path.is_absolute() else find_folder(database.project)
+    return {STORED: stored_labels((task if folder is None else folder.task(task.name)).path.parent)}
 
 
 def stored_labels(folder: Path) -> pa.Table:

@@ -52,7 +52,7 @@ def ask_joined(database: Database, sandbox: Sandbox, task: Task, cutoffs: Int) -
     if not (label.exact and label.timed and asked.exact and asked.timed):
         return None
     try:
-        found = sandbox.select(_statement(database, task, label, asked), str(task.path), *given(task, cutoffs))
+        found = sandbox.select(_statement(database, task, label, asked), str(task.path), *given(database, task, cutoffs))
         return _read(database, task, found, cutoffs, asked.where)
     except (SqlError, TaskError):
         return None

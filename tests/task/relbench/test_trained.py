@@ -12,7 +12,7 @@ from rdl.boost import BoostSettings
 from rdl.database import Database
 from rdl.errors import TaskError
 from rdl.evaluate import evaluate
-from rdl.model import FitSettings
+from rdl.model import FitSettings, fit_model, load_model, save_model
 from rdl.task import (
     Kind,
     Labels,
@@ -192,3 +192,14 @@ def test__every_kind__trains_end_to_end(database, name):
     assert found.rows == len(split_labels(database, settled(database, name), Split.TEST))
     assert 0 < found.headline < 1
     assert not any(f".{column}" in feature for _, column in find_task(database, name).hide for feature in found.importance)
+
+
+def test__external__saved_model_finds_the_labels_in_the_project(database, tmp_path):
+    task = find_task(database, "given")
+    model = fit_model(database, task, task.test, replace(SMALL, members=("features",)))
+    save_model(model, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    assert not loaded.task.path.is_absolute()
+    seeds = population_at(database, loaded.task, np.array([database.span[1] + 1]))
+    assert len(seeds)
+    assert np.array_equal(loaded.predict(database, seeds).prediction, model.predict(database, seeds).prediction)
