@@ -21,6 +21,7 @@ from rdl.task import (
     Labels,
     Seeds,
     Task,
+    channels,
     check_classes,
     forward_folds,
     known,
@@ -164,7 +165,7 @@ def prepare_training(
     elif task.kind is Kind.RECOMMENDATION:
         source = Source(database, task, _no_features(task), _candidates(database, task, labels))
     else:
-        source = Source(database, task, _plan(database, task, as_of, settings, float(np.abs(labels.target).max())))
+        source = Source(database, task, _plan(database, task, as_of, settings, float(np.abs(channels(task, labels.target)).max())))
     return Training(source, settings, labels, as_of, staleness, started)
 
 
