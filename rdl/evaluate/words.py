@@ -12,8 +12,8 @@ from rdl.timeline import format_duration, format_time
 _MEANS = {
     Kind.BINARY: "label: the share of rows whose label is 1; prediction: the mean probability of it",
     Kind.REGRESSION: "label and prediction: mean values",
-    Kind.MULTICLASS: "label: the share of rows of the most frequent class; prediction: the mean probability of it",
-    Kind.MULTILABEL: "label: the share of rows that hold the most frequent label; prediction: the mean probability of it",
+    Kind.MULTICLASS: "label: the share of rows of the first class below; prediction: the mean probability of it",
+    Kind.MULTILABEL: "label: the share of rows that hold the first label below; prediction: the mean probability of it",
     Kind.RECOMMENDATION: "label: how many were right, on average; prediction: how many were recommended",
 }
 
@@ -25,7 +25,8 @@ def means(kind: Kind) -> str:
 
 def about(task: Task) -> list[str]:
     """What is asked, when, and what is not to be seen."""
-    judged = f"{task.kind.value} task on {task.entity_table}; judged by {task.metric}"
+    metric = f"{task.metric}@{task.top}" if task.kind is Kind.RECOMMENDATION else task.metric
+    judged = f"{task.kind.value} task on {task.entity_table}; judged by {metric}"
     if task.static:
         said = [f"{judged}.", "There is no time to split by: the split is random, and says nothing about how the answers age."]
     else:
@@ -53,7 +54,7 @@ def verdict(evaluations: Sequence[Evaluation]) -> list[str]:
 
 
 def _headline(e: Evaluation) -> str:
-    start, size = e.regime.value.capitalize(), f"{e.rows} rows at {e.cutoffs} cutoffs"
+    start, size = e.regime.value.capitalize(), f"{e.rows} rows at {e.cutoffs} cutoff{'s' if e.cutoffs != 1 else ''}"
     if math.isnan(e.headline):
         return f"{start}: {e.called(e.metric)} is undefined on {size}: the labels do not differ, or there is nothing to find."
     alone = e.metrics[e.best_member][e.metric]
@@ -69,8 +70,8 @@ def _kind(e: Evaluation) -> list[str]:
     """What the metric is to be held against."""
     rows, lists = e.detail.classes, e.detail.lists
     if lists is not None:
-        right = f"Of {lists.right} rows of {lists.table} that were right for anyone, {lists.recommended} are recommended to anyone"
-        return [f"{lists.truth:.1f} were right on average, none in {lists.empty:.0%} of the rows. {right}."]
+        held = f"{lists.truth:.1f} rows of {lists.table} were right on average, and none in {lists.empty:.0%} of the cases"
+        return [f"{held}; {lists.recommended} different ones are recommended, {lists.right} different ones were right."]
     if not rows:
         return []
     often = max(rows, key=lambda row: row.labels)

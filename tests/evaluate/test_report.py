@@ -103,7 +103,8 @@ def test__verdict__kinds__say_what_the_metric_is_held_against(task: Task) -> Non
     assert "To answer 'a' always would be right in 50.0%; the blend is right in 50.0%." in said[Kind.MULTICLASS]
     assert "The most frequent of 3 labels, 'a', is held by 75.0% of the rows." in said[Kind.MULTILABEL]
     assert "map@3" in said[Kind.RECOMMENDATION]
-    assert "Of 4 rows of items that were right for anyone, 7 are recommended to anyone." in said[Kind.RECOMMENDATION]
+    assert "1.0 rows of items were right on average, and none in 25% of the cases" in said[Kind.RECOMMENDATION]
+    assert "7 different ones are recommended, 4 different ones were right." in said[Kind.RECOMMENDATION]
     assert all("the blend is features alone" in words for words in said.values())
 
 
