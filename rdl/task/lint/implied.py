@@ -38,8 +38,9 @@ def read_implied(database: Database, task: Task, places: tuple[Place, ...]) -> l
 
 
 def _own(task: Task) -> str:
-    """The column that an autocomplete hides first: its label."""
-    return next((column for name, column in task.hide if name == task.entity_table), "")
+    """The hidden column that is an autocomplete's label: that of its name, or else the first that it hides."""
+    hidden = [column for name, column in task.hide if name == task.entity_table]
+    return task.label_column if task.label_column in hidden else next(iter(hidden), "")
 
 
 def _visible(table: Table) -> list[Column]:
