@@ -23,7 +23,7 @@ from rdl.errors import RdlError, UsageError
 from rdl.project import RelbenchSplits
 from rdl.task.catalog import read_catalog
 from rdl.task.relbench.export_tables import ExportTable, plan_tables, write_table
-from rdl.task.relbench.export_tasks import holds, write_task
+from rdl.task.relbench.export_tasks import form_of, holds, write_task
 from rdl.task.relbench.folder import find_folder
 from rdl.task.relbench.manifest import EXTERNAL, FORECAST
 from rdl.task.relbench.yaml_file import write_yaml
@@ -40,7 +40,8 @@ class Exported:
     """What was written.
 
     Attributes:
-        tasks: how RelBench gets each task's labels: `forecast` (from SQL, and stored), `external` (stored alone).
+        tasks: how RelBench gets each task's labels: `forecast` (from SQL, and stored), `autocomplete` (from the rows, and stored),
+            `external` (stored alone).
         notes: what RelBench cannot say, and what became of it.
     """
 
@@ -108,7 +109,7 @@ def _write_tasks(database: Database, tasks: list[Task], dates: RelbenchSplits, f
     for task in tasks:
         log.info("export: task %s", task.name)
         try:
-            kinds[task.name] = FORECAST if (task.validate, task.test) == (dates.validate, dates.test) else EXTERNAL
+            kinds[task.name] = form_of(task, dates)
             left_out = write_task(database, task, kinds[task.name], dates, folder)
             if left_out:
                 notes.append(f"task {task.name}: {left_out} labels left out, of {task.entity_table} that come after the test date")

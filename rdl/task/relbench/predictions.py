@@ -7,12 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rdl.errors import DataError, TaskError
-from rdl.task.relbench.manifest import TaskManifest
+from rdl.task.fixed import moments_of
+from rdl.task.relbench.manifest import AUTOCOMPLETE, KINDS, TaskManifest
+from rdl.task.relbench.trained import as_label
 from rdl.timeline import DAY, SECOND
 
 log = logging.getLogger(__name__)
@@ -25,12 +28,14 @@ def relbench_predictions(predictions: pa.Table | Path, manifest: TaskManifest, t
     """What RelBench's `task.evaluate` takes.
 
     Args:
-        predictions: the columns entity key, `cutoff`, `prediction`, as `rdl evaluate` and `rdl score` write them, or the file.
+        predictions: the columns entity key, `cutoff`, `prediction` and, where there are classes, `probabilities`, as `rdl evaluate`
+            and `rdl score` write them, or the file.
         manifest: the task.
         table: the label table that is predicted, usually the test split's.
 
     Returns:
-        [n] probabilities or values, or [n, eval_k] destinations (-1 where a list is shorter), in the order of `table`.
+        [n] probabilities or values, [n, classes] probabilities, or [n, eval_k] destinations (-1 where a list is shorter), in the
+        order of `table`. Classes that are whole numbers stand at their own places, others in the order of their texts.
 
     Raises:
         TaskError: a row of `table` has no prediction, or two.
@@ -38,16 +43,20 @@ def relbench_predictions(predictions: pa.Table | Path, manifest: TaskManifest, t
     """
     given = _read(predictions) if isinstance(predictions, Path) else predictions
     entity, time = _key_columns(manifest, table)
-    keys = [name for name in given.column_names if name not in {"cutoff", "prediction", "lower", "upper"}]
+    keys = [name for name in given.column_names if name not in {"cutoff", "prediction", "probabilities", "lower", "upper"}]
     own = entity if entity in keys else (keys[0] if len(keys) == 1 else None)
-    if own is None or not {"cutoff", "prediction"} <= set(given.column_names):
+    answer = "probabilities" if KINDS[manifest.task_type].classed else "prediction"
+    if own is None or not {"cutoff", answer} <= set(given.column_names):
         raise DataError(
             f"no predictions: the columns are {', '.join(given.column_names)}",
             where=str(predictions) if isinstance(predictions, Path) else manifest.name,
-            fix=f"hand over {entity}, cutoff and prediction, as rdl evaluate and rdl score write them",
+            fix=f"hand over {entity}, cutoff and {answer}, as rdl evaluate and rdl score write them",
         )
-    order = _matched(_pairs(given, own, "cutoff"), _pairs(table, entity, time), manifest)
-    values = given["prediction"].combine_chunks().take(pa.array(order))
+    late = 1 if manifest.kind == AUTOCOMPLETE else 0  # a row's own label belongs to the microsecond after its time
+    order = _matched(_pairs(given, own, "cutoff", late), _pairs(table, entity, time), manifest)
+    values = given[answer].combine_chunks().take(pa.array(order))
+    if answer == "probabilities":
+        return _by_class(values, table[str(manifest.target_col)], manifest)
     return _lists(values, manifest) if manifest.recommends else np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
 
 
@@ -55,7 +64,8 @@ def write_submission(path: Path, predictions: NDArray[Any], manifest: TaskManife
     """Write RelBench's prediction table: the keys of `table` and the predictions [n] or [n, eval_k], aside and then into place.
 
     Raises:
-        TaskError: there is not one prediction a row, one is not finite, or a probability lies outside [0, 1].
+        TaskError: the task is one of classes, there is not one prediction a row, one is not finite, or a probability lies outside
+            [0, 1].
     """
     _check(predictions, manifest, table)
     entity, time = _key_columns(manifest, table)
@@ -100,9 +110,23 @@ def _texts(times: pa.ChunkedArray) -> pa.Array:
     return pa.array([text.replace("T", " ") for text in texts.tolist()], pa.string())
 
 
-def _pairs(table: pa.Table, entity: str, time: str) -> list[tuple[Any, int]]:
-    moments = table[time].cast(pa.timestamp("us")).cast(pa.int64()).to_pylist()
-    return list(zip(table[entity].to_pylist(), moments, strict=True))
+def _pairs(table: pa.Table, entity: str, time: str, late: int = 0) -> list[tuple[Any, int]]:
+    moments = moments_of(table, time) - late
+    return list(zip(table[entity].to_pylist(), moments.tolist(), strict=True))
+
+
+def _by_class(values: pa.StructArray, target: pa.ChunkedArray, manifest: TaskManifest) -> NDArray[np.float64]:
+    """[n, classes] probabilities in RelBench's order of classes; a class that was never learned has none."""
+    names = [values.type.field(i).name for i in range(values.type.num_fields)]
+    found = {name: column.to_numpy(zero_copy_only=False) for name, column in zip(names, values.flatten(), strict=True)}
+    if pa.types.is_list(target.type):
+        known = {str(i) for i in range(max((len(row) for row in target.to_pylist() if row), default=0))}
+    else:
+        known = {str(c) for c in pc.unique(as_label(manifest, target).drop_null()).to_pylist()}
+    classes = known | set(names)
+    whole = all(name.isdecimal() for name in classes)
+    ordered = [str(i) for i in range(max(map(int, classes)) + 1)] if whole else sorted(classes)
+    return np.stack([found.get(name, np.zeros(len(values))) for name in ordered], axis=1)
 
 
 def _matched(given: list[tuple[Any, int]], wanted: list[tuple[Any, int]], manifest: TaskManifest) -> list[int]:
@@ -132,6 +156,12 @@ def _lists(values: pa.Array, manifest: TaskManifest) -> NDArray[np.int64]:
 
 
 def _check(predictions: NDArray[Any], manifest: TaskManifest, table: pa.Table) -> None:
+    if KINDS[manifest.task_type].classed:
+        raise TaskError(
+            f"RelBench takes no submission of a {manifest.task_type}",
+            where=str(manifest.path),
+            fix="score it with task.evaluate(relbench_predictions(…), metrics=[…])",
+        )
     expected = (table.num_rows, manifest.eval_k) if manifest.recommends else (table.num_rows,)
     if predictions.shape != expected:
         raise TaskError(f"expected predictions {expected}, got {predictions.shape}", where=manifest.name, fix="one a row")
