@@ -3,8 +3,8 @@
 import tomllib
 from pathlib import Path
 
-from rdl.task import find_task
 from rdl.task.lint import Severity, lint_text
+from rdl.task.taskfile import read_task_file
 from tests.task.predict.tiny import compiled, tiny
 
 SENTENCES = Path(__file__).parents[1] / "predict" / "sentences.toml"
@@ -12,9 +12,8 @@ SENTENCES = Path(__file__).parents[1] / "predict" / "sentences.toml"
 
 def test__compiled_sentences__are_no_errors_and_warn_of_a_start_before_the_cutoff_only(tmp_path):
     database = tiny(tmp_path / "project")
-    path = tmp_path / "project" / "sql" / "tasks" / "asked.sql"
-    path.parent.mkdir(parents=True)
+    path = tmp_path / "asked.sql"
     for sentence in tomllib.loads(SENTENCES.read_text(encoding="utf-8"))["sentence"]:
         path.write_text(compiled(database, sentence["says"]).text, encoding="utf-8")
-        found = [f for f in lint_text(database, find_task(database, "asked")) if f.severity is not Severity.NOTICE]
+        found = [f for f in lint_text(database, read_task_file(path, database.schema)) if f.severity is not Severity.NOTICE]
         assert {f.rule.value for f in found} <= ({"label_starts_early"} if ", -" in sentence["says"] else set()), sentence["says"]
