@@ -77,12 +77,12 @@ def _read(database: Database, task: Task, found: pa.Table, cutoffs: Int, where: 
         TaskError: the population has such cutoffs, or a pair stands in several rows.
     """
     counting = found["_rows"].is_valid()
-    counts, rows = found.filter(counting), found.filter(pc.invert(counting))
+    counts = found.filter(counting)
     moments = counts[task.cutoff_column]
     if moments.null_count or not np.isin(moments.cast(pa.int64()).to_numpy(), cutoffs).all():
         return None
-    entity = rows["_entity"].combine_chunks().to_numpy()
-    pairs = resolve(database, task, rows, entity, cutoffs, where)
+    found = found.drop_columns("_rows").filter(pc.invert(counting))
+    pairs = resolve(database, task, found, found["_entity"].combine_chunks().to_numpy(), cutoffs, where)
     order = pa.array(pairs.order)
-    labelled = rows["_labelled"].combine_chunks().to_numpy(zero_copy_only=False)[pairs.order]
-    return Joined(pairs, rows[task.label_column].take(order), labelled, int(pc.sum(counts["_rows"]).as_py() or 0))
+    labelled = found["_labelled"].combine_chunks().to_numpy(zero_copy_only=False)[pairs.order]
+    return Joined(pairs, found[task.label_column].take(order), labelled, int(pc.sum(counts["_rows"]).as_py() or 0))
