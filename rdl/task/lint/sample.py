@@ -37,8 +37,10 @@ def draw_sample(engine: Engine, tables: Sequence[Table], entity: str, cutoff: in
             parts.append(f"hash({place or '_row'}) % {part} = 0")
         conditions[table.name] = f"({' AND '.join(parts) or 'true'})"
         told.append(f"about 1 in {table.rows * part // max(count, 1):,} of the rows of {table.name}")
-    whole = f", with the same 1 in {share} of {entity}" if share > 1 else ""
-    return Sample(conditions, " and ".join(told) + whole)
+    if share > 1 and entity in {t.name for t in tables}:
+        conditions.setdefault(entity, f"hash(_row) % {share} = 0")
+        told.append(f"those of the same 1 in {share:,} of {entity}")
+    return Sample(conditions, ", ".join(told))
 
 
 def _place(table: Table, entity: str) -> str:
