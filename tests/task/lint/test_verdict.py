@@ -9,7 +9,7 @@ from rdl.database.demo import write_demo
 from rdl.errors import TaskError
 from rdl.project import open_project
 from rdl.task import find_task
-from rdl.task.lint import Severity, lint, lint_text, perturb, refuse_leaks
+from rdl.task.lint import Severity, lint, lint_text, perturb, refuse_leaks, verdict
 from tests.task.lint.shop import lint_shop
 
 GOLDEN = {
@@ -98,11 +98,13 @@ def test__warnings__are_logged_with_their_line(busy, caplog):
     assert "label_skips_cutoff" in caplog.text
 
 
-def test__run__costs_once(busy, monkeypatch):
-    database, task = busy(LEAK)
+def test__run__costs_once_for_the_same_code(busy, monkeypatch):
+    database, task = busy(LEAK.replace("u.created_at <", "date_trunc('month', u.created_at) <"))
     first = lint(database, task)
-    monkeypatch.setattr(perturb, "read_changed", lambda *_: pytest.fail("it ran again"))
+    monkeypatch.setattr(perturb, "read_changed", lambda *_: [])
     assert lint(database, task) == first
+    monkeypatch.setattr(verdict, "code_version", lambda: "another")
+    assert [f.query for f in lint(database, task)] == ["label"]
 
 
 def test__run__names_the_table_and_an_example(busy):
