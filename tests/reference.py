@@ -1,5 +1,9 @@
 """The slow, obvious oracles that the fast code is held against: plain Python, one row at a time."""
 
+import hashlib
+import math
+import re
+
 
 def temporal_subgraph(tables, references, entity_table, entity, as_of, hops):
     """Everything one seed may reach in `hops` hops.
@@ -48,6 +52,9 @@ def feature(world, history, plan, seed, name):
     blocks = {b.name: b for b in plan.blocks}
     if block.anchor == "self":
         found = [feature_at(world, history, plan, block, wanted, entity, as_of)]
+    elif block.anchor == "peers":
+        value = text(world[block.ascent.table][entity][block.group])
+        found = [feature_at(world, history, plan, block, wanted, value, as_of)]
     elif block.anchor == "world":
         found = [feature_at(world, history, plan, block, wanted, 0, as_of)]
     elif block.anchor == "season":
@@ -92,6 +99,11 @@ def block_rows(world, history, block, key, as_of):
                 time = max(time, node["_time"])
         if block.anchor in ("world", "season"):
             end = 0
+        if block.anchor == "peers":
+            peer = world[block.ascent.table][row["key"]]
+            time, end = max(time, peer["_time"]), text(peer[block.group])
+            if end is None:
+                continue
         if end == key and time < as_of:
             found.append((time, row["_row"], row))
     return sorted(found, key=lambda item: item[:2])
@@ -133,11 +145,17 @@ def feature_at(world, history, plan, block, wanted, key, as_of):
         return gap if kind == "gap_mean" or gap is None else None if gap == 0 else (as_of - rows[-1][0]) / day / gap
     if kind == "gap_last":
         return None if len(rows) < 2 or static else (rows[-1][0] - rows[-2][0]) / day
+    if kind in ("entropy", "dominance"):
+        return variety(block, wanted, inside)
+    if kind.startswith("episode"):
+        return episode(wanted, rows[-wanted.rows :], rows[: -wanted.rows], as_of)
     if wanted.proposer == "attributes":
         parent = climb(world, rows[-1][2], wanted.ascent, as_of)
         value = None if parent is None else parent[wanted.column]
+        if kind in ("length", "words0", "words1", "words2", "words3"):
+            return words(kind, value)
         return text(value) if wanted.categorical else value
-    return measured(plan, block, wanted, rows, inside)
+    return measured(plan, block, wanted, rows, inside, as_of)
 
 
 def text(value):
@@ -145,16 +163,58 @@ def text(value):
     return value if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def measured(plan, block, wanted, rows, inside):
+def words(test, value):
+    """How long a text is, or how many of its words fall into a bucket."""
+    if value is None:
+        return None
+    if test == "length":
+        return len(value)
+    found = [w for w in re.split(r"[^\w]+|_", value.lower()) if w]
+    low = [int.from_bytes(hashlib.md5(w.encode()).digest()[8:], "little") for w in found]
+    return sum(number % 4 == int(test[-1]) for number in low)
+
+
+def variety(block, wanted, inside):
+    """Entropy of the frequent values and the rest, or the share of the most frequent one."""
+    if not inside:
+        return None
+    top = [m.value for m in block.measures if m.test == "is" and m.column == wanted.column]
+    values = [text(r[2][wanted.column]) for r in inside]
+    shares = [sum(v == t for v in values) / len(values) for t in top]
+    shares.append(1 - sum(shares))
+    if wanted.aggregate == "dominance":
+        return max(shares)
+    return sum(-p * math.log(p) for p in shares if p > 1e-9)
+
+
+def episode(wanted, last, older, as_of):
+    """Rows, start or number of the runs of rows without a long gap, among the last rows."""
+    before = [older[-1] if older else None, *last[:-1]]
+    starts = [i for i, (row, b) in enumerate(zip(last, before, strict=True)) if b is None or row[0] - b[0] > wanted.parameter]
+    if wanted.aggregate == "episodes":
+        return len(starts)
+    if wanted.aggregate == "episode_rows":
+        return len(last) - starts[-1] if starts else len(last)
+    return (as_of - last[starts[-1]][0]) / 86_400_000_000 if starts else None
+
+
+def measured(plan, block, wanted, rows, inside, as_of):
     """An aggregate of a measure."""
     measure = block.measures[wanted.measure]
 
     def number(row):
         value = row[2][measure.column]
+        if measure.test in ("length", "words0", "words1", "words2", "words3"):
+            return words(measure.test, value)
         return {"": value, "filled": float(value is not None), "is": float(text(value) == measure.value)}[measure.test]
 
     kind = wanted.aggregate
     last = [number(r) for r in reversed(rows)]
+    if kind in ("streak", "since", "age_of"):
+        recent = [(bool(v), r[0]) for v, r in zip(last, reversed(rows), strict=True)][: wanted.rows]
+        if kind == "age_of":
+            return next(((as_of - time) / 86_400_000_000 for held, time in recent if held), None)
+        return next((i for i, (held, _) in enumerate(recent) if held == (kind == "since")), len(recent))
     if kind == "last":
         return last[wanted.rows] if wanted.rows < len(last) else None
     if kind.startswith("ewm"):

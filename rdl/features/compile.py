@@ -14,8 +14,9 @@ from rdl.features.chain import Chain
 from rdl.features.families import FAMILIES
 from rdl.features.families.sequence import weight
 from rdl.features.plan import Anchor, Block, Feature, Measure
+from rdl.features.text import TESTS, text_sql
 from rdl.features.uses import POSITION, Uses
-from rdl.timeline import NEVER, visible_sql
+from rdl.timeline import ALWAYS, NEVER, visible_sql
 
 CLAMP_BITS = 42
 HISTORY = "feature_history"
@@ -84,6 +85,12 @@ def parents_query(block_natives: str, ascent: Chain, places: int) -> str:
     return load_sql("features/parents.sql").format(places=places, parent=f"{alias}._row", joins="\n".join(joins))
 
 
+def group_query(block: Block) -> str:
+    """Which group every entity of a PEERS block belongs to: (entity, code, time); those without a value are left out."""
+    assert block.ascent is not None
+    return load_sql("features/groups.sql").format(table=quote(block.ascent.table), column=quote(block.group))
+
+
 def _climb(table: str, alias: str, reference: str) -> str:
     """A join to a parent row that is itself visible."""
     return f"LEFT JOIN rows.{quote(table)} {alias} ON {alias}._row = {reference} AND {visible_sql(f'{alias}._time', 'p.as_of')}"
@@ -106,6 +113,7 @@ def _facts(block: Block, uses: Uses) -> str:
         scaled="".join(scaled),
         running="".join(f", {_running(column)}" for column in uses.running),
         never=NEVER,
+        always=ALWAYS,
         points=POINTS,
     )
 
@@ -119,6 +127,10 @@ def _scaled(index: int, measure: Measure) -> str:
 
 def _chain_sql(block: Block) -> tuple[str, str, list[str]]:
     """Key, effective time and joins of the facts: a row counts from when the whole chain to its key is visible."""
+    if block.anchor is Anchor.PEERS:
+        assert block.ascent is not None
+        peers = f"JOIN ({group_query(block)}) g ON g.entity = f.entity"
+        return "g.code", "greatest(f.time, g.time)", [peers]
     if block.facts is None:
         return "f.entity", "f.time", []
     key, times, joins, alias = "f._row", ["f._time"], [], "f"
@@ -138,6 +150,8 @@ def _number(measure: Measure) -> str:
             return f"CASE WHEN isfinite(CAST({column} AS DOUBLE)) THEN CAST({column} AS DOUBLE) END"
         case "filled":
             return f"CAST({column} IS NOT NULL AS DOUBLE)"
+        case test if test in TESTS:
+            return text_sql(test, column)
         case _:
             return f"CAST(CAST({column} AS VARCHAR) IS NOT DISTINCT FROM {literal(measure.value)} AS DOUBLE)"
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rdl.database import Engine, quote
 from rdl.features.chain import Chain
-from rdl.features.compile import HISTORY, POINTS, CompiledBlock, compile_block, parents_query
+from rdl.features.compile import HISTORY, POINTS, CompiledBlock, compile_block, group_query, parents_query
 from rdl.features.plan import Anchor, Block, Feature, FeaturePlan
 
 Int = NDArray[np.int64]
@@ -46,6 +46,7 @@ class Evaluator:
 
     def __init__(self, plan: FeaturePlan, engine: Engine) -> None:
         self._plan, self._engine = plan, engine
+        self._groups: dict[str, Int] = {}
         self._parents: dict[tuple[str, Chain], Parents] = {}
 
     def features(self, block: Block) -> tuple[Feature, ...]:
@@ -82,6 +83,18 @@ class Evaluator:
             self._parents[block.name, ascent] = _in_order(parts)
         self._drop()
         return Table(values, *_codes(categories, len(key)))
+
+    def groups(self, block: Block, entity: Int) -> Int:
+        """The group of each entity [n] in a PEERS block; -1, which is nobody's, where its column is null."""
+        if block.name not in self._groups:
+            found = self._engine.numpy(group_query(block))
+            code = np.full(int(found["entity"].max(initial=-1)) + 1, -1, dtype=np.int64)
+            code[found["entity"]] = found["code"]
+            self._groups[block.name] = code
+        known = self._groups[block.name]
+        return (
+            np.where(entity < len(known), known[np.minimum(entity, len(known) - 1)], -1) if len(known) else np.full_like(entity, -1)
+        )
 
     def run_parents(self, block: Block, as_of: Int) -> Table:
         """A LAST or RECENT block at the points of its source, whose times are `as_of` [n]: the mean over each point's parents."""

@@ -143,6 +143,9 @@ class _Computation:
         if block.source:
             return self._evaluator.run_parents(block, own[1])
         as_of = self._seeds.as_of
+        if block.anchor is Anchor.PEERS:
+            points, inverse = _unique(self._evaluator.groups(block, self._seeds.entity), as_of)
+            return self._evaluator.run(block, *points).take(inverse)
         if block.anchor is Anchor.SEASON:
             as_of = season(self._seeds, self._plan.settings.horizon, labels=block.facts is None)
         points, inverse = _unique(np.zeros(len(as_of), dtype=np.int64), as_of)

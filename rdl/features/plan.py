@@ -30,6 +30,8 @@ class Anchor(StrEnum):
     """Those of the parents of the entity's recent rows (what it bought lately), averaged over these rows."""
     WORLD = "world"
     """All rows of the table."""
+    PEERS = "peers"
+    """Those of everybody who shares the value of one of the entity's own columns."""
     SEASON = "season"
     """All rows of the table in the same season of the latest past year that is wholly visible."""
 
@@ -74,7 +76,7 @@ class Measure:
 
     Attributes:
         column: the column of the fact table; `value` of the history.
-        test: "" for the number itself, "filled" for not null, "is" for equal to `value`.
+        test: "" for the number itself, "filled" for not null, "is" for equal to `value`; of a text `rdl.features.text.TESTS`.
         scale: the number is kept as round(number * 2**scale), so that sums are exact and do not depend on the order of rows.
     """
 
@@ -86,12 +88,13 @@ class Measure:
     @property
     def label(self) -> str:
         """The measure's part of a feature's name."""
-        return {"": self.column, "filled": f"{self.column}_known", "is": f"{self.column}={self.value}"}[self.test]
+        told = {"": self.column, "filled": f"{self.column}_known", "is": f"{self.column}={self.value}"}
+        return told.get(self.test) or f"{self.column}_{self.test}"
 
     @property
     def nullable(self) -> bool:
         """Whether some rows have no number."""
-        return self.test == ""
+        return self.test not in ("filled", "is")
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class Block:
         source: LAST and RECENT: name of the block whose last rows lead to the key; "" for the entity's own row.
         ascent: LAST and RECENT: from those rows up to the key's table.
         attributes: categorical columns and references of the fact rows.
+        group: PEERS: the column of the entity table, the start of `ascent`, whose value peers share.
     """
 
     name: str
@@ -115,6 +119,7 @@ class Block:
     source: str = ""
     ascent: Chain | None = None
     family: str = ""
+    group: str = ""
 
     @property
     def table(self) -> str:

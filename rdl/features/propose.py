@@ -7,7 +7,8 @@ from rdl.database import Column, Schema, Semantic, Table
 from rdl.features.chain import Chain, ascents, descents
 from rdl.features.families import FAMILIES, Context, calendar, relative
 from rdl.features.plan import Anchor, Block, FeaturePlan, Measure, PlanSettings
-from rdl.features.survey import ColumnSurvey, Survey
+from rdl.features.survey import WORDED, ColumnSurvey, Survey
+from rdl.features.text import TESTS
 
 SCALE_BITS = 32
 """A measure's largest magnitude at the survey takes this many bits; values up to 2**10 times larger still count exactly."""
@@ -38,6 +39,9 @@ def _blocks(schema: Schema, entity: str, settings: PlanSettings, survey: Survey)
     yield from own
     if settings.history:
         yield Block("history", Anchor.SELF, None, _label(settings), family="target")
+        for column in _groups(schema[entity], survey):
+            label = _label(settings)
+            yield Block(f"peers {column}", Anchor.PEERS, None, label, ascent=Chain(entity), family="peers", group=column)
     yield from _records(schema, entity, own, settings, survey)
     for table in dict.fromkeys(block.facts.table for block in own if block.facts):
         if schema[table].time is not None:
@@ -47,6 +51,14 @@ def _blocks(schema: Schema, entity: str, settings: PlanSettings, survey: Survey)
     if settings.history:
         yield Block("all history", Anchor.WORLD, None, _label(settings), family="target")
         yield Block("season history", Anchor.SEASON, None, _label(settings), family="target")
+
+
+def _groups(table: Table, survey: Survey) -> list[str]:
+    """Columns of the entity whose value it shares with others: its references, and categories however many values they have."""
+    references = [r.column for r in table.references if len(r.columns) == 1]
+    seen = {c.name: survey.columns.get((table.name, c.name)) for c in table.features if _categorical(c)}
+    rows = survey.rows[table.name]
+    return [*references, *(name for name, column in seen.items() if column is not None and 1 < column.distinct <= rows / 2)]
 
 
 def _own(schema: Schema, chain: Chain, survey: Survey) -> Block:
@@ -110,6 +122,8 @@ def _column_measures(column: Column, seen: ColumnSurvey | None) -> Iterator[Meas
         yield Measure(column.name, scale=_scale(seen.magnitude))
     if 0.02 < seen.filled < 0.98:
         yield Measure(column.name, "filled")
+    if column.semantic in WORDED:
+        yield from (Measure(column.name, test) for test in TESTS)
     if _categorical(column) and 1 < seen.distinct <= MOST_CATEGORIES:
         top = ("true",) if column.semantic is Semantic.BOOLEAN else seen.top
         for value in top:

@@ -13,6 +13,8 @@ from rdl.features.chain import Chain, ascents, descents
 from rdl.timeline import NEVER, visible_sql
 
 _COUNTED = (Semantic.CATEGORICAL, Semantic.BOOLEAN, Semantic.NUMERIC)
+WORDED = (Semantic.TEXT, Semantic.MULTI_CATEGORICAL)
+"""Columns of words, of which only the share that is filled is measured."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def survey_database(engine: Engine, schema: Schema, entity: str, as_of: int, dep
             if column.semantic in _COUNTED:
                 numeric = column.semantic is Semantic.NUMERIC
                 columns[table.name, column.name] = _column(engine, table.name, column.name, numeric, as_of, top)
+            elif column.semantic in WORDED:
+                columns[table.name, column.name] = ColumnSurvey(_filled(engine, table.name, column.name, as_of), 0.0, 0, ())
         for reference in table.references:
             references[table.name, reference.column] = _reference(engine, table.name, reference.column, as_of)
     changes = {
@@ -79,6 +83,12 @@ def survey_database(engine: Engine, schema: Schema, entity: str, as_of: int, dep
 def _rows(engine: Engine, table: str, as_of: int) -> int:
     found = engine.numpy(f"SELECT count(*) AS n FROM rows.{quote(table)} WHERE {visible_sql('_time', str(as_of))}")
     return int(found["n"][0])
+
+
+def _filled(engine: Engine, table: str, column: str, as_of: int) -> float:
+    seen = visible_sql("_time", str(as_of))
+    sql = f"SELECT coalesce(count({quote(column)}) / nullif(count(*), 0), 0.0) AS f FROM rows.{quote(table)} WHERE {seen}"
+    return float(engine.numpy(sql)["f"][0])
 
 
 def _column(engine: Engine, table: str, column: str, numeric: bool, as_of: int, top: int) -> ColumnSurvey:

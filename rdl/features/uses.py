@@ -11,8 +11,8 @@ from rdl.features.chain import Chain
 from rdl.features.plan import Block
 from rdl.timeline import ALWAYS, DAY
 
-POSITION, FIRST, MOMENT = "_pos", "_first", "_moment"
-"""Running columns of every block: rows so far, time of the first row, distinct times so far."""
+POSITION, FIRST, MOMENT, GAP = "_pos", "_first", "_moment", "_gap"
+"""Columns of every block: rows so far, time of the first row, distinct times so far, time since the row before."""
 
 
 class Uses:

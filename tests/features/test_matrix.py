@@ -76,7 +76,7 @@ def test__features__random_world__agree_with_loops(tmp_path_factory, seed):
             assert texts(matrix)[j][i] == reference.feature(world.rows, world.history, plan, seed_i, name), (name, seed_i)
     assert checked > 1000
     anchors = {b.anchor.value for b in plan.blocks}
-    assert {"self", "world", "season"} <= anchors
+    assert {"self", "world", "season", "peers"} <= anchors
     assert anchors & {"last", "recent"}
 
 

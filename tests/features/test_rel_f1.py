@@ -66,5 +66,5 @@ def test__features__stale_rows__windows_stay_full_and_ages_grow(hamilton):
 
 def test__plan__rel_f1__has_a_sane_size_and_no_record_of_events(hamilton):
     plan, _, _ = hamilton
-    assert 200 <= len(plan.features) <= 800
-    assert {b.ascent.end for b in plan.blocks if b.ascent} == {"constructors"}
+    assert 200 <= len(plan.features) <= 900
+    assert {b.ascent.end for b in plan.blocks if b.ascent and not b.group} == {"constructors"}

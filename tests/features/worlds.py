@@ -15,11 +15,12 @@ COLUMNS = {
     "users": {"born": Semantic.TIMESTAMP, "tier": Semantic.CATEGORICAL},
     "shops": {"size": Semantic.NUMERIC, "city": Semantic.CATEGORICAL},
     "orders": {"amount": Semantic.NUMERIC, "status": Semantic.CATEGORICAL},
-    "lines": {"quantity": Semantic.NUMERIC, "returned": Semantic.BOOLEAN},
+    "lines": {"quantity": Semantic.NUMERIC, "returned": Semantic.BOOLEAN, "note": Semantic.TEXT},
 }
 TYPES = {
     Semantic.NUMERIC: pa.float64(),
     Semantic.CATEGORICAL: pa.string(),
+    Semantic.TEXT: pa.string(),
     Semantic.BOOLEAN: pa.bool_(),
     Semantic.TIMESTAMP: pa.timestamp("us"),
 }
@@ -99,6 +100,8 @@ def value(rng, semantic):
             return round(float(rng.normal(10, 20)), 3)
         case Semantic.BOOLEAN:
             return bool(rng.random() < 0.5)
+        case Semantic.TEXT:
+            return " - ".join(rng.choice(["late", "Broken", "gift wrap", "Ärger", "x2"], int(rng.integers(4))))
         case Semantic.TIMESTAMP:
             return np.datetime64(int(rng.integers(-9000, 0)), "D").astype("datetime64[us]").item()
         case _:

@@ -6,6 +6,8 @@ from rdl.database import Column, Semantic, quote
 from rdl.features.chain import Chain, ascents
 from rdl.features.families.family import Context, Family
 from rdl.features.plan import Anchor, Feature
+from rdl.features.survey import WORDED
+from rdl.features.text import TESTS, text_sql
 from rdl.features.uses import Uses
 
 NAME = "attributes"
@@ -44,6 +46,9 @@ def _of(context: Context, chain: Chain, column: Column) -> Iterator[Feature]:
             keep = False
     if keep:
         yield _feature(context, chain, column)
+    elif column.semantic in WORDED and surveyed is not None and surveyed.filled > 0:
+        for test in TESTS:
+            yield _words(context, chain, column, test)
 
 
 def _feature(context: Context, chain: Chain, column: Column) -> Feature:
@@ -64,6 +69,15 @@ def _feature(context: Context, chain: Chain, column: Column) -> Feature:
     return Feature(**{**feature.__dict__, "family": family})
 
 
+def _words(context: Context, chain: Chain, column: Column, test: str) -> Feature:
+    """How long a text is, or how many of its words fall into one bucket."""
+    family = "static" if context.block.facts and not context.block.facts.hops else NAME
+    suffix = ".".join((*(h.column for h in chain.hops), column.name, test))
+    says = f"{test} of {column.name} of {chain.end}, at the last row"
+    feature = context.feature(NAME, f"@{suffix}", test, says, column=column.name, ascent=chain)
+    return Feature(**{**feature.__dict__, "family": family})
+
+
 def _sql(feature: Feature, uses: Uses) -> str:
     assert feature.ascent is not None
     alias = uses.parent(feature.ascent)
@@ -72,6 +86,8 @@ def _sql(feature: Feature, uses: Uses) -> str:
         return f"CAST({column} AS VARCHAR)"
     if feature.aged:
         return uses.days("p.as_of", f"epoch_us(CAST({column} AS TIMESTAMP))")
+    if feature.aggregate in TESTS:
+        return text_sql(feature.aggregate, column)
     return f"CASE WHEN isfinite(CAST({column} AS DOUBLE)) THEN CAST({column} AS DOUBLE) END"
 
 

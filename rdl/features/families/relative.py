@@ -16,7 +16,7 @@ def propose(blocks: Sequence[Block], features: Sequence[Feature]) -> Iterator[Fe
     own = {_key(f, anchors[f.block]): f for f in features if f.aggregate == "mean" and anchors[f.block].anchor is Anchor.SELF}
     widest = {f.block: f.window for f in sorted(features, key=lambda f: f.window) if f.aggregate == "mean"}
     for feature in features:
-        if feature.aggregate != "mean" or anchors[feature.block].anchor not in (Anchor.LAST, Anchor.WORLD):
+        if feature.aggregate != "mean" or anchors[feature.block].anchor not in (Anchor.LAST, Anchor.WORLD, Anchor.PEERS):
             continue
         mine = own.get(_key(feature, anchors[feature.block]))
         if mine is not None and feature.window == widest.get(feature.block):

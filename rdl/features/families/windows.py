@@ -49,7 +49,7 @@ def _windows(context: Context) -> tuple[int, ...]:
             return (*windows, 0)
         case Anchor.LAST:
             return (windows[1], windows[3], 0)
-        case Anchor.RECENT:
+        case Anchor.RECENT | Anchor.PEERS:
             return (windows[1], windows[3], 0)
         case Anchor.WORLD:
             return (windows[1], windows[3])

@@ -1,0 +1,20 @@
+"""Texts as numbers: how long they are, and how many of their words fall into each of a few buckets.
+
+A word's bucket comes from its MD5, so it is the same on every machine and in every version of the engine.
+"""
+
+BUCKETS = 4
+"""Few: a text's words are told in earnest by an encoder; here they only hint at what it is about."""
+
+TESTS = ("length", *(f"words{bucket}" for bucket in range(BUCKETS)))
+"""What is measured of a text, by the names of `Measure.test`."""
+
+
+def text_sql(test: str, column: str) -> str:
+    """SQL of one of the `TESTS` of a column, a DOUBLE; null where the column is."""
+    text = f"CAST({column} AS VARCHAR)"
+    if test == "length":
+        return f"CAST(length({text}) AS DOUBLE)"
+    words = f"string_split_regex(lower({text}), '[^\\p{{L}}\\p{{N}}]+')"
+    chosen = f"lambda t: t <> '' AND md5_number_lower(t) % {BUCKETS} = {int(test.removeprefix('words'))}"
+    return f"CAST(len(list_filter({words}, {chosen})) AS DOUBLE)"
