@@ -69,7 +69,10 @@ def train(
 
 def evaluate(
     task: TaskName,
-    regime: Annotated[list[str] | None, typer.Option("--regime", help="frozen, fresh or rolling; may be repeated.")] = None,
+    regime: Annotated[
+        list[str] | None,
+        typer.Option("--regime", help="frozen, fresh or rolling; may be repeated; by default all."),
+    ] = None,
     project: ProjectDir = Path(),
     home: HomeDir = None,
     seed: Seed = 0,
@@ -83,14 +86,15 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Backtest: fit as the regime says, predict the test split, print the metrics of every member and the blend."""
-    from rdl.evaluate import Regime, write_report
     from rdl.evaluate import evaluate as backtest
+    from rdl.evaluate import regimes_for, write_report
 
-    regimes = [_regime(name) for name in regime or [r.value for r in Regime]]
-    if out is not None and len(regimes) > 1:
-        raise UsageError("--out holds one regime's predictions", where="rdl evaluate", fix="name one regime with --regime")
+    named = [_regime(name) for name in regime or ()]
     with progress():
         database, chosen = open_task(project, home, task)
+        regimes = named or regimes_for(chosen)
+        if out is not None and len(regimes) > 1:
+            raise UsageError("--out holds one regime's predictions", where="rdl evaluate", fix="name one regime with --regime")
         settings = _settings(seed, budget, members)
         found = [backtest(database, chosen, name, settings, refit_every) for name in regimes]
         if out is not None:

@@ -1,8 +1,19 @@
 """Backtests in named regimes, the field's metrics, and the report page."""
 
 from rdl.evaluate.evaluation import BLEND, AtCutoff, Evaluation, evaluate, read_evaluation
-from rdl.evaluate.regimes import Regime
+from rdl.evaluate.regimes import Regime, regimes_for
 from rdl.evaluate.report import write_report
 from rdl.task.metrics import LARGER_IS_BETTER, score
 
-__all__ = ["BLEND", "LARGER_IS_BETTER", "AtCutoff", "Evaluation", "Regime", "evaluate", "read_evaluation", "score", "write_report"]
+__all__ = [
+    "BLEND",
+    "LARGER_IS_BETTER",
+    "AtCutoff",
+    "Evaluation",
+    "Regime",
+    "evaluate",
+    "read_evaluation",
+    "regimes_for",
+    "score",
+    "write_report",
+]

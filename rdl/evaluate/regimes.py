@@ -32,6 +32,16 @@ class Regime(StrEnum):
     ROLLING = "rolling"
 
 
+def regimes_for(task: Task) -> tuple[Regime, ...]:
+    """The regimes that tell something of a task.
+
+    Without time they are all one. A row that completes itself is not there in a database that stopped before it.
+    """
+    if task.static:
+        return (Regime.FRESH,)
+    return (Regime.FRESH, Regime.ROLLING) if task.autocomplete and task.fixed else tuple(Regime)
+
+
 @dataclass(frozen=True)
 class Backtest:
     """The test split as one regime predicts it.

@@ -129,7 +129,8 @@ class Training:
     def _prepared(self, labels: Labels) -> Examples:
         step = self.source.task.every if self.source.candidates else 1
         seeds = [labels.seeds, *_stale_copies(labels.seeds, self.staleness, self.copies, self.settings.seed, step)]
-        log.info("features: %d for %d rows", len(self.source.plan.features), len(labels) * len(seeds))
+        if self.source.plan.features:
+            log.info("features: %d for %d rows", len(self.source.plan.features), len(labels) * len(seeds))
         return self.source.examples(Labels.concat([labels.seen_by(s) for s in seeds]))
 
 

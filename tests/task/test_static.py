@@ -8,7 +8,7 @@ import pytest
 from rdl.boost import BoostSettings
 from rdl.database import Database
 from rdl.errors import TaskError
-from rdl.evaluate import evaluate
+from rdl.evaluate import Regime, evaluate, regimes_for
 from rdl.model import FitSettings, fit_model
 from rdl.model.training import prepare_training
 from rdl.task import (
@@ -23,9 +23,12 @@ from rdl.task import (
     past_labels,
     population_at,
     split_labels,
+    with_classes,
 )
 from rdl.task.catalog import read_catalog
 from rdl.task.draw import drawn_by_key
+from rdl.task.predict.compile import compile_sentence
+from rdl.task.predict.write import write_task
 from rdl.task.profile import profile_splits
 from tests.projects import opened, write_project
 
@@ -161,3 +164,17 @@ def test__classes__are_learned_from_what_hangs_on_the_row(database):
     found = evaluate(database, find_task(database, "topic"), "fresh", SMALL)
     assert found.metrics["blend"]["accuracy"] > 0.6
     assert sum(found.predictions["probabilities"][0].as_py().values()) == pytest.approx(1)
+
+
+def test__sentence__over_tables_without_time__compiles_to_a_static_task(database):
+    made = compile_sentence("PREDICT papers.topic FOR papers.shelf", database, "guessed")
+    path = write_task(database, made)
+    try:
+        task = find_task(database, "guessed")
+        assert (task.static, task.kind, task.hide) == (True, Kind.MULTICLASS, (("papers", "topic"),))
+        assert "the split is random" in made.text
+        task = with_classes(database, task, task.test)
+        assert sum(len(split_labels(database, task, split)) for split in Split) == PAPERS
+        assert regimes_for(task) == (Regime.FRESH,)
+    finally:
+        path.unlink()

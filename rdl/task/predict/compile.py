@@ -65,7 +65,8 @@ def _compile(
     recent = question.kind == AUTOCOMPLETE and entity.time is not None
     known = _recent(entity) if recent else None
     lag = max([entity.lag, *(find_table(schema, a.table).lag for a in aggregates(sentence.target))])
-    dates = choose_dates(database.span, horizon, lag, validate, test)
+    timeless = question.kind == AUTOCOMPLETE and all(t.time is None for t in schema.tables.values())
+    dates = None if timeless else choose_dates(database.span, horizon, lag, validate, test)
     called = name or name_of(sentence)
     asked = Query(schema, entity, Clock(horizon, ahead=False))
     population = asked.sql(None, [asked.condition(part) for part in _parts(sentence.population)], known)

@@ -30,6 +30,9 @@ class Dates:
     chosen: str
 
 
+RANDOM = "no table has a time, so the split is random"
+
+
 def choose_dates(span: tuple[int, int], horizon: int, lag: int, validate: int | None, test: int | None) -> Dates:
     """Split dates: those given, else the last two horizons of the data, from midnight on where a horizon lasts a day or longer.
 
@@ -47,17 +50,17 @@ def choose_dates(span: tuple[int, int], horizon: int, lag: int, validate: int | 
     return Dates(earlier, later, f"validate and test are the data's last two horizons: the latest row is of {format_time(end)}")
 
 
-def header(name: str, entity: Table, question: Question, sentence: Sentence, horizon: int, dates: Dates) -> list[str]:
-    """The lines of the header's comment."""
+def header(name: str, entity: Table, question: Question, sentence: Sentence, horizon: int, dates: Dates | None) -> list[str]:
+    """The lines of the header's comment; without dates, those of a task without time."""
     facts = {
         "task": _toml(name),
         "kind": _toml(question.kind),
         "entity": _toml(entity.name),
-        "horizon": _toml(format_duration(horizon)),
-        "validate": format_time(dates.validate),
-        "test": format_time(dates.test),
-        "metric": _toml(question.metric),
     }
+    if dates is not None:
+        facts["horizon"] = _toml(format_duration(horizon))
+        facts["validate"], facts["test"] = format_time(dates.validate), format_time(dates.test)
+    facts["metric"] = _toml(question.metric)
     if question.kind == AUTOCOMPLETE and isinstance(sentence.target, Column):
         facts["hide"] = f"[{_toml(f'{entity.name}.{sentence.target.column.text}')}]"
     if question.target_table is not None:
@@ -66,7 +69,7 @@ def header(name: str, entity: Table, question: Question, sentence: Sentence, hor
     return ["/* rdl", *(f"{key:<8} = {value}" for key, value in facts.items()), "*/"]
 
 
-def notes(sentence: Sentence, question: Question, dates: Dates) -> list[str]:
+def notes(sentence: Sentence, question: Question, dates: Dates | None) -> list[str]:
     """What the sentence leaves unsaid, one line each."""
     found = list(aggregates(sentence.target))
     used = {a.function for a in found}
@@ -86,7 +89,7 @@ def notes(sentence: Sentence, question: Question, dates: Dates) -> list[str]:
         lines.append("a month counts as 31 days and a year as 366 until a label is mature; the windows follow the calendar")
     if question.meaning is not None:
         lines.append(f"the hidden column is predicted as {question.meaning}; a null has no label, the row is left out")
-    return [*lines, dates.chosen]
+    return [*lines, RANDOM if dates is None else dates.chosen]
 
 
 def who(entity: Table, sentence: Sentence, question: Question) -> str:

@@ -11,6 +11,7 @@ from rdl.database import Database
 from rdl.task.cutoffs import Split
 from rdl.task.fixed import moments_of
 from rdl.task.keys import find_entities
+from rdl.task.relbench.folder import find_folder
 from rdl.task.relbench.manifest import AUTOCOMPLETE, read_manifest
 from rdl.task.relbench.tables import label_table
 from rdl.task.relbench.trained import as_label
@@ -25,7 +26,8 @@ def published_labels(database: Database, task: Task, split: Split) -> Labels:
     Raises:
         TaskError: see `label_table`.
     """
-    manifest = read_manifest(task.path)
+    folder = None if task.path.is_absolute() else find_folder(database.project)  # a saved model knows its file's name alone
+    manifest = read_manifest(task.path) if folder is None else folder.task(task.name)
     table = label_table(database, manifest, split)
     time = manifest.time_col or table.column_names[0]
     entity = table.column_names[1] if manifest.kind == AUTOCOMPLETE else task.entity_columns[0]

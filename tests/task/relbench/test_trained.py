@@ -203,3 +203,5 @@ def test__external__saved_model_finds_the_labels_in_the_project(database, tmp_pa
     seeds = population_at(database, loaded.task, np.array([database.span[1] + 1]))
     assert len(seeds)
     assert np.array_equal(loaded.predict(database, seeds).prediction, model.predict(database, seeds).prediction)
+    published = split_labels(database, task, Split.TEST)
+    assert np.array_equal(split_labels(database, loaded.task, Split.TEST).target, published.target)
