@@ -3,7 +3,6 @@
 Threads are fixed by the settings, not by the machine: the same seed gives the same bits.
 """
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rdl.boost.boosters import load_boosters, save_boosters, total_gain
 from rdl.boost.matrix import Matrix, to_learn, to_predict
 from rdl.boost.objective import native_label, parameters
 from rdl.boost.settings import BoostSettings
@@ -55,20 +55,13 @@ class FittedBoost:
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain by feature, largest first."""
-        total: dict[str, float] = {}
-        for booster in self.boosters:
-            for name, gain in booster.get_score(importance_type="total_gain").items():
-                total[self.names[int(name[1:])]] = total.get(self.names[int(name[1:])], 0.0) + float(gain)
-        whole = sum(total.values()) or 1.0
-        return {name: gain / whole for name, gain in sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))}
+        return total_gain(self.boosters, self.names)
 
     def save(self, folder: Path) -> None:
         """Write UBJSON trees and a JSON description into `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {"names": self.names, "settings": asdict(self.settings), "boosters": len(self.boosters), "shape": self.shape}
-        (folder / "boost.json").write_text(json.dumps(facts), encoding="utf-8")
-        for i, booster in enumerate(self.boosters):
-            (folder / f"trees-{i}.ubj").write_bytes(bytes(booster.save_raw("ubj")))
+        save_boosters(
+            folder, "boost.json", self.boosters, {"names": self.names, "settings": asdict(self.settings), "shape": self.shape}
+        )
 
     @staticmethod
     def load(folder: Path) -> "FittedBoost":
@@ -77,19 +70,11 @@ class FittedBoost:
         Raises:
             ModelFileError: a file is missing or unreadable.
         """
-        import xgboost
-
+        boosters, facts = load_boosters(folder, "boost.json")
         try:
-            facts = json.loads((folder / "boost.json").read_text(encoding="utf-8"))
-            settings, shape = BoostSettings(**facts["settings"]), tuple(facts["shape"])
-            boosters = []
-            for i in range(facts["boosters"]):
-                booster = xgboost.Booster({"nthread": settings.threads})
-                booster.load_model(bytearray((folder / f"trees-{i}.ubj").read_bytes()))
-                boosters.append(booster)
-        except (OSError, ValueError, KeyError, TypeError, xgboost.core.XGBoostError) as error:
+            return FittedBoost(boosters, tuple(facts["names"]), BoostSettings(**facts["settings"]), tuple(facts["shape"]))
+        except (KeyError, TypeError) as error:
             raise ModelFileError(f"unreadable XGBoost member: {error}", where=str(folder), fix="fetch the model again") from error
-        return FittedBoost(tuple(boosters), tuple(facts["names"]), settings, shape)
 
 
 def fit_boost(

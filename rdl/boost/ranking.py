@@ -3,7 +3,6 @@
 A group is what one seed may be recommended. How many rounds are best is read off later groups, scored whole by the task's metric.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rdl.boost.boosters import load_boosters, save_boosters, total_gain
 from rdl.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -85,20 +85,11 @@ class FittedRanking:
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain by feature, largest first."""
-        total: dict[str, float] = {}
-        for booster in self.boosters:
-            for name, gain in booster.get_score(importance_type="total_gain").items():
-                total[self.names[int(name[1:])]] = total.get(self.names[int(name[1:])], 0.0) + float(gain)
-        whole = sum(total.values()) or 1.0
-        return {name: gain / whole for name, gain in sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))}
+        return total_gain(self.boosters, self.names)
 
     def save(self, folder: Path) -> None:
         """Write UBJSON trees and a JSON description into `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {"names": self.names, "settings": asdict(self.settings), "boosters": len(self.boosters)}
-        (folder / "ranking.json").write_text(json.dumps(facts), encoding="utf-8")
-        for i, booster in enumerate(self.boosters):
-            (folder / f"trees-{i}.ubj").write_bytes(bytes(booster.save_raw("ubj")))
+        save_boosters(folder, "ranking.json", self.boosters, {"names": self.names, "settings": asdict(self.settings)})
 
     @staticmethod
     def load(folder: Path) -> "FittedRanking":
@@ -107,19 +98,11 @@ class FittedRanking:
         Raises:
             ModelFileError: a file is missing or unreadable.
         """
-        import xgboost
-
+        boosters, facts = load_boosters(folder, "ranking.json")
         try:
-            facts = json.loads((folder / "ranking.json").read_text(encoding="utf-8"))
-            settings = RankSettings(**facts["settings"])
-            boosters = []
-            for i in range(facts["boosters"]):
-                booster = xgboost.Booster({"nthread": settings.threads})
-                booster.load_model(bytearray((folder / f"trees-{i}.ubj").read_bytes()))
-                boosters.append(booster)
-        except (OSError, ValueError, KeyError, TypeError, xgboost.core.XGBoostError) as error:
-            raise ModelFileError(f"unreadable ranking member: {error}", where=str(folder), fix="fetch the model again") from error
-        return FittedRanking(tuple(boosters), tuple(facts["names"]), settings)
+            return FittedRanking(boosters, tuple(facts["names"]), RankSettings(**facts["settings"]))
+        except (KeyError, TypeError) as error:
+            raise ModelFileError(f"unreadable XGBoost member: {error}", where=str(folder), fix="fetch the model again") from error
 
 
 @dataclass(frozen=True)

@@ -65,5 +65,5 @@ def test__fitted_ranking__saved_and_loaded__is_the_same(tmp_path):
     assert (again.names, again.settings) == (fitted.names, fitted.settings)
     assert np.array_equal(again.predict(later.values), fitted.predict(later.values))
     (tmp_path / "r" / "trees-1.ubj").write_bytes(b"{")
-    with pytest.raises(ModelFileError, match="unreadable ranking member"):
+    with pytest.raises(ModelFileError, match="unreadable XGBoost member"):
         FittedRanking.load(tmp_path / "r")

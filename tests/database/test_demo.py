@@ -91,6 +91,7 @@ def contents(folder: Path) -> list[object]:
     return [pq.read_table(folder / "data" / f"{table}.parquet") for table in TABLES]
 
 
+@pytest.mark.slow
 def test__write_demo__seed__decides_the_tables_alone_and_another_replaces_them(tmp_path: Path) -> None:
     write_demo(tmp_path / "one", rows=2_000, seed=7, threads=1)
     write_demo(tmp_path / "two", rows=2_000, seed=7, threads=2, memory_limit="500MB")

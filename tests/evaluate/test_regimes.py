@@ -25,6 +25,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Database:
     return write(tmp_path_factory.mktemp("regimes") / "p", tables())
 
 
+@pytest.mark.slow
 def test__rolling__refit_every__fits_at_every_kth_cutoff(world: Database) -> None:
     task = replace(find_task(world, "active"), test=parse_time("2025-04-21"))
     cutoffs = split_cutoffs(task, Split.TEST, world.span)
@@ -76,6 +77,7 @@ def test__write_report__page__says_the_verdict_and_needs_no_network(world: Datab
     assert "<script" not in page
 
 
+@pytest.mark.slow
 def test__evaluation__tells_how_far_those_scored_differ_from_those_asked_about(world: Database, tmp_path: Path) -> None:
     task = replace(find_task(world, "active"), population_sql=None)
     found = evaluate(world, task, "fresh", ENTITY)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from rdl.database import open_database
 from rdl.database.demo import write_demo
@@ -12,6 +13,7 @@ from rdl.task import find_task, past_labels, population_at
 from rdl.timeline import parse_time
 
 
+@pytest.mark.slow
 def test__compute_features__demo_shop__fills_every_family(tmp_path: Path) -> None:
     write_demo(tmp_path / "shop", 3000)
     database = open_database(open_project(tmp_path / "shop"))

@@ -3,12 +3,7 @@
 import dataclasses
 import json
 import math
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 from http.client import HTTPConnection
 
 import numpy as np
@@ -27,7 +22,10 @@ from rdl.task import Kind, answer_columns, find_task
 from rdl.task.asked import RequestError
 from rdl.timeline import format_time
 from tests.mlops.market import KINDS, write_market
+from tests.mlops.served import free_port, serving
 from tests.mlops.shop import small_fit
+
+pytestmark = pytest.mark.slow
 
 TASKS = ("multiclass", "multilabel", "recommendation")
 START = """
@@ -42,7 +40,6 @@ project = open_project(sys.argv[1])
 apps = [Mount("/" + name, build_app(project, name)) for name in sys.argv[3:]]
 uvicorn.run(Starlette(routes=apps), host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 """
-PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +94,8 @@ def offline(market, rows, runs, tmp_path_factory):
 @pytest.fixture(scope="module")
 def post(market, runs):
     """Ask the real servers of all kinds, in one process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", START, str(market.root), str(port), *TASKS]
-    server = subprocess.Popen(command, env={**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}, stderr=subprocess.PIPE)
 
     def send(name, body):
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
@@ -112,24 +106,8 @@ def post(market, runs):
         finally:
             connection.close()
 
-    try:
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and server.poll() is None:
-            try:
-                with socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
-            except OSError:
-                time.sleep(0.2)
-        assert server.poll() is None, server.stderr.read().decode()
+    with serving(command, port):
         yield send
-    finally:
-        server.send_signal(signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        server.stderr.close()
 
 
 @pytest.mark.parametrize("name", TASKS)

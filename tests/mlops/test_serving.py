@@ -1,12 +1,8 @@
 """The HTTP server: a real one, on loopback, on a free port."""
 
 import json
-import os
-import signal
 import socket
-import subprocess
 import sys
-import time
 from http.client import HTTPConnection
 
 import pyarrow.parquet as pq
@@ -15,6 +11,7 @@ import pytest
 from rdl.errors import UsageError
 from rdl.mlops import score, serve
 from rdl.timeline import format_time
+from tests.mlops.served import free_port, serving
 
 START = """
 import sys
@@ -23,38 +20,13 @@ from rdl.project import open_project
 
 serve(open_project(sys.argv[1]), "churn", port=int(sys.argv[2]))
 """
-PATIENCE_S = 120
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def port(project, champion):
     port = free_port()
-    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
-    server = subprocess.Popen([sys.executable, "-c", START, str(project.root), str(port)], env=environment, stderr=subprocess.PIPE)
-    try:
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and server.poll() is None:
-            try:
-                with socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
-            except OSError:
-                time.sleep(0.2)
-        assert server.poll() is None, server.stderr.read().decode()
+    with serving([sys.executable, "-c", START, str(project.root), str(port)], port):
         yield port
-    finally:
-        server.send_signal(signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        server.stderr.close()
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def test__training_cutoffs__lie_on_the_spacing(asked):
     assert set(phase(task, cutoffs).tolist()) == {0}
 
 
+@pytest.mark.slow
 def test__rolling_backtest__on_weeks(tmp_path):
     spacing, validate, test = SPACINGS["week"]
     database = write(tmp_path / "p", tables())

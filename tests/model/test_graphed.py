@@ -14,6 +14,8 @@ from rdl.task import Labels, find_task, labels_at
 from rdl.task.metrics import score
 from tests.model.world import CUTOFF, SMALL, TASK, tables, write
 
+pytestmark = pytest.mark.slow
+
 GNN = GnnSettings(
     channels=16, fanouts=(8, 4), buckets=64, epochs=10, batch_size=64, learning_rate=1e-2, warm_up=5, dropout=0.0, averaging=0.9
 )

@@ -57,7 +57,7 @@ def test__fit_model__same_seed__gives_identical_bits_whatever_the_order_of_input
     assert np.array_equal(first.prediction, second.prediction)
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000))
 def test__predict__rewritten_future__changes_no_prediction(world: Database, model: Model, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -70,7 +70,7 @@ def test__predict__rewritten_future__changes_no_prediction(world: Database, mode
         assert np.array_equal(first.members[name], second.members[name]), name
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test__fit_model__rewritten_future__fits_the_same_model(world: Database, model: Model, tmp_path: Path, seed: int) -> None:
     other = write(tmp_path / "p", rewrite_future(tables(), seed))
     fitted = fit_model(other, find_task(other, "active"), CUTOFF, SMALL)
@@ -126,6 +126,7 @@ def test__predict__database_without_a_column__is_refused(model: Model, tmp_path:
         model.predict(other, Seeds.at(np.array([0]), np.array([CUTOFF])))
 
 
+@pytest.mark.slow
 def test__fit_model__regression_with_stale_copies__predicts_values(world: Database) -> None:
     task = replace(find_task(world, "spend"), metric="rmse")
     month = 30 * 86_400_000_000

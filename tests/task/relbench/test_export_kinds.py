@@ -22,6 +22,8 @@ relbench = pytest.importorskip("relbench")
 from tests.task.relbench.every_kind import tasks, write_folder  # noqa: E402 - it is written by relbench
 from tests.task.relbench.test_export import shop, target_frame  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 NAMES = [manifest.name for manifest in tasks() if manifest.evaluator is None]
 KEPT = {"column-sort": "autocomplete", "given-several": "external", "links": "external"}
 HEADER = """/* rdl

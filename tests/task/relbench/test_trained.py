@@ -186,6 +186,7 @@ def test__row_without_a_key__is_named_by_its_place(database):
     assert np.array_equal(found.target, known.target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["column-sort", "given-several"])
 def test__every_kind__trains_end_to_end(database, name):
     found = evaluate(database, find_task(database, name), "fresh", SMALL)
