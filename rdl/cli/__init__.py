@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from rdl.cli import database, models, pipelines, relbench, schema, task, tasks
+from rdl.cli import database, features, models, pipelines, relbench, schema, task, tasks
 from rdl.errors import RdlError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for command in (
     schema.schema,
     database.check,
     tasks.tasks,
+    features.features,
     models.train,
     models.evaluate,
     models.score,

@@ -4,6 +4,7 @@ from rdl.features.encoding import EncodedMatrix, Encoding
 from rdl.features.matrix import FeatureMatrix, compute_features
 from rdl.features.plan import FeaturePlan, PlanSettings
 from rdl.features.propose import plan_features
+from rdl.features.statement import feature_sql
 from rdl.features.survey import Survey, survey_database
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "PlanSettings",
     "Survey",
     "compute_features",
+    "feature_sql",
     "plan_features",
     "survey_database",
 ]

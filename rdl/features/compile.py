@@ -70,7 +70,12 @@ def compile_block(
         columns="".join(f",\n    {c}" for c in columns), joins="\n".join(_value_joins(uses))
     )
     return CompiledBlock(
-        tuple(features), _facts(block, uses), _visible(uses), _recent(uses, recent) if uses.aggregates else "", values, uses.natives
+        tuple(features),
+        _facts(block, uses, _read(block, features)),
+        _visible(uses),
+        _recent(uses, recent) if uses.aggregates else "",
+        values,
+        uses.natives,
     )
 
 
@@ -96,14 +101,19 @@ def _climb(table: str, alias: str, reference: str) -> str:
     return f"LEFT JOIN rows.{quote(table)} {alias} ON {alias}._row = {reference} AND {visible_sql(f'{alias}._time', 'p.as_of')}"
 
 
-def _facts(block: Block, uses: Uses) -> str:
+def _read(block: Block, features: Sequence[Feature]) -> list[int]:
+    """The measures that the features read; a plan of few features carries few columns."""
+    return sorted({i for f in features for i in FAMILIES[f.proposer].measures(f, block)})
+
+
+def _facts(block: Block, uses: Uses, read: Sequence[int]) -> str:
     key, time, joins = _chain_sql(block)
     source = HISTORY if block.facts is None else f"rows.{quote(block.facts.table)}"
     if block.anchor in (Anchor.WORLD, Anchor.SEASON):
         key = "0"
     raw = [f", f.{quote(column)} AS {alias}" for column, alias in uses.natives.items()]
-    raw += [f", {_number(m)} AS v{i}" for i, m in enumerate(block.measures)]
-    scaled = [f", {_scaled(i, m)} AS x{i}" for i, m in enumerate(block.measures)]
+    raw += [f", {_number(block.measures[i])} AS v{i}" for i in read]
+    scaled = [f", {_scaled(i, block.measures[i])} AS x{i}" for i in read]
     return load_sql("features/facts.sql").format(
         key=key,
         time=time,

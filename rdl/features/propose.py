@@ -8,7 +8,7 @@ from rdl.features.chain import Chain, ascents, descents
 from rdl.features.families import FAMILIES, Context, calendar, relative
 from rdl.features.plan import Anchor, Block, FeaturePlan, Measure, PlanSettings
 from rdl.features.survey import WORDED, ColumnSurvey, Survey
-from rdl.features.text import TESTS
+from rdl.features.text import LENGTH
 
 SCALE_BITS = 32
 """A measure's largest magnitude at the survey takes this many bits; values up to 2**10 times larger still count exactly."""
@@ -123,7 +123,7 @@ def _column_measures(column: Column, seen: ColumnSurvey | None) -> Iterator[Meas
     if 0.02 < seen.filled < 0.98:
         yield Measure(column.name, "filled")
     if column.semantic in WORDED:
-        yield from (Measure(column.name, test) for test in TESTS)
+        yield Measure(column.name, LENGTH)
     if _categorical(column) and 1 < seen.distinct <= MOST_CATEGORIES:
         top = ("true",) if column.semantic is Semantic.BOOLEAN else seen.top
         for value in top:

@@ -6,14 +6,15 @@ A word's bucket comes from its MD5, so it is the same on every machine and in ev
 BUCKETS = 4
 """Few: a text's words are told in earnest by an encoder; here they only hint at what it is about."""
 
-TESTS = ("length", *(f"words{bucket}" for bucket in range(BUCKETS)))
+LENGTH = "length"
+TESTS = (LENGTH, *(f"words{bucket}" for bucket in range(BUCKETS)))
 """What is measured of a text, by the names of `Measure.test`."""
 
 
 def text_sql(test: str, column: str) -> str:
     """SQL of one of the `TESTS` of a column, a DOUBLE; null where the column is."""
     text = f"CAST({column} AS VARCHAR)"
-    if test == "length":
+    if test == LENGTH:
         return f"CAST(length({text}) AS DOUBLE)"
     words = f"string_split_regex(lower({text}), '[^\\p{{L}}\\p{{N}}]+')"
     chosen = f"lambda t: t <> '' AND md5_number_lower(t) % {BUCKETS} = {int(test.removeprefix('words'))}"

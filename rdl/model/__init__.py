@@ -5,6 +5,7 @@ from rdl.model.inputs import Source
 from rdl.model.recipe import fit_model
 from rdl.model.settings import MEMBERS, Choices, FitSettings, resolve_members
 from rdl.model.storage import load_model, save_model
+from rdl.model.training import propose_features
 
 __all__ = [
     "MEMBERS",
@@ -15,6 +16,7 @@ __all__ = [
     "Source",
     "fit_model",
     "load_model",
+    "propose_features",
     "resolve_members",
     "save_model",
 ]

@@ -166,7 +166,8 @@ def prepare_training(
     elif task.kind is Kind.RECOMMENDATION:
         source = Source(database, task, _no_features(task), _candidates(database, task, labels))
     else:
-        source = Source(database, task, _plan(database, task, as_of, settings, float(np.abs(channels(task, labels.target)).max())))
+        magnitude = float(np.abs(channels(task, labels.target)).max())
+        source = Source(database, task, propose_features(database, task, as_of, settings, magnitude))
     return Training(source, settings, labels, as_of, staleness, started)
 
 
@@ -182,7 +183,18 @@ def _candidates(database: Database, task: Task, labels: Labels) -> CandidatePlan
     return database.run(lambda engine: order_links(plan, engine, task, labels))
 
 
-def _plan(database: Database, task: Task, as_of: int, settings: FitSettings, magnitude: float) -> FeaturePlan:
+def propose_features(database: Database, task: Task, as_of: int, settings: FitSettings, magnitude: float = 1.0) -> FeaturePlan:
+    """Every feature that a fit would choose among; of a recommendation none.
+
+    Args:
+        database: the rows; none at or after `as_of` is looked at.
+        task: the question, with its classes.
+        as_of: microseconds UTC.
+        settings: how deep to walk.
+        magnitude: the largest label, in absolute value.
+    """
+    if task.kind is Kind.RECOMMENDATION:
+        return _no_features(task)
     schema = database.schema.hiding(task.hide)
     with database.engine() as engine:
         survey = survey_database(engine, schema, task.entity_table, as_of, settings.plan_depth)

@@ -1,6 +1,6 @@
 """What a feature family is: it proposes features for a block, and knows the SQL of each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rdl.database import Schema
@@ -39,8 +39,10 @@ class Family:
         name: as in `PlanSettings.families`.
         propose: the features of one block; nothing where the family has nothing to say about it.
         sql: the SQL of one of its features over the aliases of `Uses`.
+        measures: the block's measures that a feature reads; by default its own.
     """
 
     name: str
     propose: Callable[[Context], Iterator[Feature]]
     sql: Callable[[Feature, Uses], str]
+    measures: Callable[[Feature, Block], Sequence[int]] = lambda feature, _: () if feature.measure < 0 else (feature.measure,)

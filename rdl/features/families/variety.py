@@ -51,4 +51,4 @@ def _sql(feature: Feature, uses: Uses) -> str:
     return f"CASE WHEN {rows} > 0 THEN {terms} END"
 
 
-FAMILY = Family(NAME, _propose, _sql)
+FAMILY = Family(NAME, _propose, _sql, lambda feature, block: _values(block)[feature.column])
