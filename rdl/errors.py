@@ -56,6 +56,10 @@ class SqlError(DataError):
     """A user's SQL was refused, failed, or ran past its limits."""
 
 
+class SqlLimitError(SqlError):
+    """A user's SQL asked for more memory or more room to spill than its limit: in parts it may pass."""
+
+
 class TaskError(DataError):
     """A task file, its queries or its labels are wrong."""
 

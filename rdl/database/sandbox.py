@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rdl.database.statements import WORKER
-from rdl.errors import SqlError
+from rdl.errors import SqlError, SqlLimitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -195,7 +195,7 @@ class Sandbox:
             limit = answer["limit"]
             what = {"memory_limit": "takes more memory than", "temp_limit": "spills more to disk than"}[limit]
             fix = f"make it cheaper, or raise [database] {limit}"
-            raise SqlError(f"the query {what} its limit of {self._settings[limit]}", where=where, fix=fix)
+            raise SqlLimitError(f"the query {what} its limit of {self._settings[limit]}", where=where, fix=fix)
 
 
 def _stream(table: "pa.Table") -> bytes:

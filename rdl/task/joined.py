@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rdl.database import Database, load_sql, quote
 from rdl.database.sandbox import Sandbox
-from rdl.errors import SqlError, TaskError
+from rdl.errors import SqlError, SqlLimitError, TaskError
 from rdl.task.asking import Pairs, Query, check, given, resolve, same_entity
 from rdl.task.seeds import Int
 from rdl.task.task import Task
@@ -45,6 +45,7 @@ def ask_joined(database: Database, sandbox: Sandbox, task: Task, cutoffs: Int) -
     Raises:
         TaskError: a query has wrong columns.
         SqlError: a query cannot be read.
+        SqlLimitError: both together take more memory than there is.
     """
     assert task.population_sql is not None
     label = check(database, sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,))
@@ -54,6 +55,8 @@ def ask_joined(database: Database, sandbox: Sandbox, task: Task, cutoffs: Int) -
     try:
         found = sandbox.select(_statement(database, task, label, asked), str(task.path), *given(database, task, cutoffs))
         return _read(database, task, found, cutoffs, asked.where)
+    except SqlLimitError:  # each alone would most likely fail too: the caller asks about fewer cutoffs
+        raise
     except (SqlError, TaskError):
         return None
 

@@ -1,12 +1,14 @@
 """From queries to labels, and to populations: asked, kept apart, and ordered by (cutoff, entity)."""
 
+import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from rdl.database import Database
-from rdl.errors import TaskError
+from rdl.errors import SqlLimitError, TaskError
 from rdl.task.asking import NONE, Pairs, ask
 from rdl.task.cutoffs import Split, history_cutoffs, split_cutoffs
 from rdl.task.fixed import unlabelled_rows, visible_rows
@@ -16,6 +18,11 @@ from rdl.task.static import of_split
 from rdl.task.targets import read_targets
 from rdl.task.task import Kind, Task
 from rdl.timeline import DAY, format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,17 @@ class Answers:
     outside_population: int
     unlabelled: int
 
+    @staticmethod
+    def concat(parts: "Sequence[Answers]") -> "Answers":
+        """All parts, whose cutoffs follow one another, in order."""
+        return Answers(
+            Seeds.concat([p.seeds for p in parts]),
+            pa.chunked_array([chunk for p in parts for chunk in p.label.chunks], type=parts[0].label.type),
+            unknown_entity=sum(p.unknown_entity for p in parts),
+            outside_population=sum(p.outside_population for p in parts),
+            unlabelled=sum(p.unlabelled for p in parts),
+        )
+
 
 def split_labels(database: Database, task: Task, split: Split) -> Labels:
     """The labels of one published split; of a RelBench task, those of RelBench's own table."""
@@ -96,9 +114,22 @@ def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, Lab
 def answers_at(database: Database, task: Task, cutoffs: Int) -> Answers:
     """What the label query says at `cutoffs` of those whom the population query asks about.
 
+    Where that takes more memory than there is, half of the cutoffs are asked about at a time.
+
     Raises:
         TaskError, SqlError: see `labels_at`.
     """
+    try:
+        return _asked(database, task, cutoffs)
+    except SqlLimitError as error:
+        if len(cutoffs) < 2:
+            raise
+        log.info("labels: at %d cutoffs %s: one half at a time", len(cutoffs), error.what)
+    halves = np.array_split(np.sort(cutoffs), 2)
+    return Answers.concat([answers_at(database, task, half) for half in halves])
+
+
+def _asked(database: Database, task: Task, cutoffs: Int) -> Answers:
     with database.sandbox() as sandbox:
         if task.population_sql is None:
             return _all_answers(task, *ask(database, sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,)))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rdl.errors import SqlError, TaskError
-from rdl.task import Kind, labels_at
+from rdl.errors import SqlError, SqlLimitError, TaskError
+from rdl.task import Kind, labels, labels_at
 from rdl.task.joined import ask_joined
 from tests.task.test_labels import DAYS, LABEL, POPULATION, shop
 
@@ -91,3 +91,33 @@ def test__what_is_wrong_with_one_of_them__is_told_of_that_one(world, query, old,
         labels_at(world[0], task, DAYS)
     assert said in error.value.what
     assert error.value.where.endswith(f"busy.sql, {query} query")
+
+
+def test__too_much_memory__fewer_cutoffs_at_a_time_give_the_same_labels(world, monkeypatch):
+    database, task = world
+    whole, counted = labels_at(database, task, DAYS)
+    asked, one = [], labels._asked
+
+    def narrow(database, task, cutoffs):
+        asked.append(len(cutoffs))
+        if len(cutoffs) > 1:
+            raise SqlLimitError("the query takes more memory than its limit of 1GB", where="test", fix="…")
+        return one(database, task, cutoffs)
+
+    monkeypatch.setattr("rdl.task.labels._asked", narrow)
+    parts, again = labels_at(database, task, DAYS[::-1])
+    assert asked[0] == len(DAYS)
+    assert asked.count(1) == len(DAYS)
+    assert again == counted
+    for name in ("entity", "cutoff"):
+        assert np.array_equal(getattr(parts.seeds, name), getattr(whole.seeds, name))
+    assert np.array_equal(parts.target, whole.target)
+
+
+def test__too_much_memory__at_one_cutoff__is_refused(world, monkeypatch):
+    def never(*_):
+        raise SqlLimitError("the query takes more memory than its limit of 1GB", where="test", fix="…")
+
+    monkeypatch.setattr("rdl.task.labels._asked", never)
+    with pytest.raises(SqlLimitError, match="more memory"):
+        labels_at(*world, DAYS)
