@@ -28,6 +28,7 @@ def test__open_train_predict__round_trip(folder: Path, tmp_path: Path) -> None:
     assert project.load(tmp_path / "model").predict(["u3", "u1"], as_of="2025-05-11").equals(some)
 
 
+@pytest.mark.slow
 def test__evaluate__regime__is_scored(folder: Path) -> None:
     found = rdl.open(folder).task("spend").evaluate("frozen", replace(TREES, members=("entity",)))
     assert found.rows > 0

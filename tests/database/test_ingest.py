@@ -348,6 +348,7 @@ def test__order_is_asserted__after_writing(project_folder, monkeypatch):
         opened(project_folder)
 
 
+@pytest.mark.slow
 def test__five_hundred_columns_long_texts_and_any_name__are_ingested_and_looked_over(project_folder):
     names = ['a "b"; DROP TABLE x --', "select", "größe 日本", "semi;colon", "it's", *(f"c{i}" for i in range(500))]
     text = "x" * 1_000_000

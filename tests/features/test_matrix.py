@@ -122,6 +122,7 @@ def test__features__other_batch_and_other_threads__same_bits(tmp_path_factory, s
     assert texts(part) == texts(whole[order[:3]])
 
 
+@pytest.mark.slow
 def test__features__buckets_of_keys__same_bits(tmp_path, monkeypatch):
     world = worlds.make(5)
     seeds = seeds_of(5, 6)

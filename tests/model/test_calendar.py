@@ -28,6 +28,7 @@ def asked(request, tmp_path):
     return database, find_task(database, "active")
 
 
+@pytest.mark.slow
 def test__training__on_any_spacing_predicts_at_any_moment(asked):
     database, task = asked
     as_of = database.span[1]

@@ -37,6 +37,7 @@ def test__demo__empty_folder__makes_the_shop_once(tmp_path):
     assert sorted(p.name for p in pipeline.project.iterdir()) == [".rdl", "data", "rdl.toml", "sql"]
 
 
+@pytest.mark.slow
 def test__demo__other_seed__replaces_the_shop(tmp_path):
     pipeline = read_pipeline(write_pipeline(tmp_path, DEMO), base=tmp_path)
     run_pipeline(pipeline)

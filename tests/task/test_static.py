@@ -160,6 +160,7 @@ def test__backtest__trains_on_all_but_the_test_split_and_learns(database):
     assert fit_model(database, task, task.test, SMALL).facts["rows"] == len(whole.labels)
 
 
+@pytest.mark.slow
 def test__classes__are_learned_from_what_hangs_on_the_row(database):
     found = evaluate(database, find_task(database, "topic"), "fresh", SMALL)
     assert found.metrics["blend"]["accuracy"] > 0.6

@@ -222,6 +222,7 @@ def test__clean__names_that_are_sql():
     assert ASK(cleaned.select) == [(1, None, 2.0)]
 
 
+@pytest.mark.slow
 def test__clean__wide_tables_nested_and_long_values():
     columns = ", ".join(f"CASE WHEN range = 1 THEN 'nan'::FLOAT ELSE 1 END AS c{i}" for i in range(500))
     nested = "[range] AS l, {'a': range} AS s, MAP {1: range} AS m"

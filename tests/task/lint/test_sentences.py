@@ -3,6 +3,8 @@
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from rdl.task.lint import Severity, lint_text
 from rdl.task.taskfile import read_task_file
 from tests.task.predict.tiny import compiled, tiny
@@ -10,6 +12,7 @@ from tests.task.predict.tiny import compiled, tiny
 SENTENCES = Path(__file__).parents[1] / "predict" / "sentences.toml"
 
 
+@pytest.mark.slow
 def test__compiled_sentences__are_no_errors_and_warn_of_a_start_before_the_cutoff_only(tmp_path):
     database = tiny(tmp_path / "project")
     path = tmp_path / "asked.sql"

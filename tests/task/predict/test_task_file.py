@@ -42,6 +42,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
     return tiny(tmp_path_factory.mktemp("tiny") / "project")
 
 
+@pytest.mark.slow
 def test__the_designs_sentence__has_the_labels_of_sql_written_by_hand(tmp_path):
     folder = write_demo(tmp_path / "shop", rows=2_000).folder
     (folder / "sql" / "tasks" / "by_hand.sql").write_text(BY_HAND, encoding="utf-8")
