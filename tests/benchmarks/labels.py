@@ -103,6 +103,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         shop = Path(temporary) / "shop"
         made = write_demo(shop, round(rows / FACTS_PER_ORDER))
+        if options.large:  # both processes together are to stay within 4 GiB
+            settings = shop / "rdl.toml"
+            settings.write_text(settings.read_text().replace('memory_limit = "4GB"', 'memory_limit = "3GB"'))
         facts = sum(made.rows[table] for table in ("orders", "order_lines", "visits", "support_tickets"))
         compare(shop, facts)
 
