@@ -92,10 +92,15 @@ class LockedError(RdlError):
     exit_code = 5
 
 
+MOST = 30
+"""Known words that a hint lists at most."""
+
+
 def nearest(word: str, known: "Iterable[str]") -> str:
-    """A hint that names the known word closest to `word`, or lists what is known."""
+    """A hint that names the known word closest to `word`, or lists what is known, the first `MOST` of it."""
     words = sorted(known)
     close = get_close_matches(word, words, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"known are: {', '.join(words)}" if words else "nothing is known here"
+    more = f" and {len(words) - MOST} more" if len(words) > MOST else ""
+    return f"known are: {', '.join(words[:MOST])}{more}" if words else "nothing is known here"

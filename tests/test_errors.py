@@ -42,3 +42,9 @@ def test__nearest__nothing_known__says_so():
 @given(st.text(), st.lists(st.text(min_size=1), max_size=5))
 def test__nearest__never_fails(word, known):
     assert nearest(word, known)
+
+
+def test__nearest__far_word_among_many__lists_the_first_and_counts_the_rest():
+    hint = nearest("zzz", [f"a{i:03}" for i in range(100)])
+    assert hint.startswith("known are: a000, a001")
+    assert hint.endswith(" and 70 more")

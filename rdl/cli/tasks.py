@@ -1,7 +1,7 @@
 """The commands about tasks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,9 +9,13 @@ from rdl.cli.chart import bar, wants_chart
 from rdl.cli.lint import print_lint, say_broken
 from rdl.cli.options import HomeDir, Json, ProjectDir, open_named
 from rdl.cli.output import progress, say
+from rdl.errors import DataError
 
 if TYPE_CHECKING:
-    from rdl.task import Task
+    from collections.abc import Mapping
+
+    from rdl.task import Split, Task
+    from rdl.task.population import PopulationGap
     from rdl.task.profile import CutoffProfile, SplitProfile
 
 _LINES = 24  # cutoffs shown of a split, at most
@@ -25,12 +29,9 @@ def tasks(
     lint: Annotated[bool, typer.Option("--lint", help="Say what is wrong with the queries: leaks, bounds, chance.")] = False,
 ) -> None:
     """Show the tasks: the labels of each split, their base rate and drift, what was left out, and what cannot be asked."""
-    from rdl.task import Split
     from rdl.task.catalog import read_catalog
     from rdl.task.population import population_gap
     from rdl.task.profile import profile_splits
-    from rdl.task.sample import OLDEST
-    from rdl.timeline import format_duration
 
     with progress():
         database = open_named(project, home)
@@ -39,33 +40,50 @@ def tasks(
         return
     with progress():
         catalog = read_catalog(database)
+    broken = dict(catalog.broken)
     for task in catalog.tasks.values():
-        with progress():
-            splits = profile_splits(database, task)
-            gap = population_gap(database, task)
-        facts = {
-            "task": task.name,
-            "kind": task.kind.value,
-            "entity": task.entity_table,
-            "horizon": format_duration(task.horizon),
-            "spacing": task.spacing,
-            "metric": task.metric,
-            "autocomplete": task.autocomplete,
-            "static": task.static,
-            "target": task.target_table,
-            "oldest_weight": OLDEST,
-            "splits": {split.value: profile.to_json() for split, profile in splits.items()},
-            "population_gap": None if gap is None else gap.to_json(),
-        }
-        lines = [_head(task)]
-        for split in Split:
-            lines += _split_lines(split.value, splits[split], wants_chart())
-        if gap is not None:
-            lines.append(f"  warning: {gap.sentence()}")
-        lines.append(f"  where training takes fewer labels, the oldest is drawn with weight {OLDEST:g}, the newest with 1")
-        say(as_json, facts, lines)
-    for name, error in catalog.broken.items():
-        say_broken(name, error, as_json)
+        try:
+            with progress():
+                splits, gap = profile_splits(database, task), population_gap(database, task)
+        except DataError as error:  # a query that fails hides no other task
+            broken[task.name] = error
+            continue
+        say(as_json, _facts(task, splits, gap), _lines(task, splits, gap))
+    for name, why in broken.items():
+        say_broken(name, why, as_json)
+    if broken:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _facts(task: "Task", splits: "Mapping[Split, SplitProfile]", gap: "PopulationGap | None") -> dict[str, Any]:
+    from rdl.task.sample import OLDEST
+    from rdl.timeline import format_duration
+
+    return {
+        "task": task.name,
+        "kind": task.kind.value,
+        "entity": task.entity_table,
+        "horizon": format_duration(task.horizon),
+        "spacing": task.spacing,
+        "metric": task.metric,
+        "autocomplete": task.autocomplete,
+        "static": task.static,
+        "target": task.target_table,
+        "oldest_weight": OLDEST,
+        "splits": {split.value: profile.to_json() for split, profile in splits.items()},
+        "population_gap": None if gap is None else gap.to_json(),
+    }
+
+
+def _lines(task: "Task", splits: "Mapping[Split, SplitProfile]", gap: "PopulationGap | None") -> list[str]:
+    from rdl.task.sample import OLDEST
+
+    lines = [_head(task)]
+    for split, profile in splits.items():
+        lines += _split_lines(split.value, profile, wants_chart())
+    if gap is not None:
+        lines.append(f"  warning: {gap.sentence()}")
+    return [*lines, f"  where training takes fewer labels, the oldest is drawn with weight {OLDEST:g}, the newest with 1"]
 
 
 def _head(task: "Task") -> str:

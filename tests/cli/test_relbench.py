@@ -47,8 +47,10 @@ def test__relbench_source__has_the_tasks_of_its_folder(rel_f1_folder, tmp_path):
 
 def test__tasks__shows_a_broken_one_with_its_error_beside_the_others(tmp_path, monkeypatch, capsys):
     folder = shop(tmp_path / "p", busy=header("busy") + BUSY, torn=header("torn", "binry") + BUSY)
-    assert call(monkeypatch, "tasks", "--project", folder) == 0
+    (folder / "sql" / "tasks" / "a_fails.sql").write_text(header("a_fails") + BUSY.replace("AS label", "+ o.nothing AS label"))
+    assert call(monkeypatch, "tasks", "--project", folder) == 3
     said = capsys.readouterr().out
     assert "busy: binary on customers" in said
     assert "torn: cannot be asked" in said
+    assert "a_fails: cannot be asked" in said
     assert "binry" in said
