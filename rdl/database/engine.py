@@ -128,6 +128,13 @@ class Engine:
             name: np.ascontiguousarray(column.to_numpy()) for name, column in zip(table.column_names, table.columns, strict=True)
         }
 
+    def batches(self, sql: str, rows: int) -> "pa.RecordBatchReader":
+        """The result as it comes, in batches of at most `rows`; the connection is busy until it is read to its end."""
+        try:
+            return self._connection.sql(sql).to_arrow_reader(rows)
+        except duckdb.Error as error:
+            raise engine_error(error, sql) from error
+
     def register(self, name: str, table: object) -> None:
         """Make an Arrow table or polars frame readable as `name`."""
         self._connection.register(name, table.to_arrow() if hasattr(table, "to_arrow") else table)

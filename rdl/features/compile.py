@@ -58,10 +58,7 @@ def compile_block(
     `ascents` are chains from the fact rows whose first reference column must be kept, for blocks that start from this one.
     """
     uses = Uses(block, half_lives)
-    columns = [
-        f"TRY_CAST({FAMILIES[f.proposer].sql(f, uses)} AS {'VARCHAR' if f.categorical else 'FLOAT'}) AS f{i}"
-        for i, f in enumerate(features)
-    ]
+    columns = [f"{column_sql(f, FAMILIES[f.proposer].sql(f, uses))} AS f{i}" for i, f in enumerate(features)]
     for ascent in ascents:
         uses.native(f"_ref_{ascent.hops[0].column}")
     for ascent in uses.parents:
@@ -79,12 +76,17 @@ def compile_block(
     )
 
 
+def column_sql(feature: Feature, sql: str) -> str:
+    """A feature's expression as the matrix takes it; null where a number is too large."""
+    return f"TRY_CAST({sql} AS {'VARCHAR' if feature.categorical else 'FLOAT'})"
+
+
 def parents_query(block_natives: str, ascent: Chain, places: int) -> str:
     """Row ids of the parents at the end of `ascent`, for each of the last `places` rows of every point: (_point, place, parent)."""
     joins, alias = [], "f"
     column = block_natives
     for i, hop in enumerate(ascent.hops):
-        joins.append(_climb(hop.table, f"a{i}", f"{alias}.{column}"))
+        joins.append(climb(hop.table, f"a{i}", f"{alias}.{column}"))
         alias = f"a{i}"
         column = quote("_ref_" + ascent.hops[i + 1].column) if i + 1 < len(ascent.hops) else "_row"
     return load_sql("features/parents.sql").format(places=places, parent=f"{alias}._row", joins="\n".join(joins))
@@ -96,7 +98,7 @@ def group_query(block: Block) -> str:
     return load_sql("features/groups.sql").format(table=quote(block.ascent.table), column=quote(block.group))
 
 
-def _climb(table: str, alias: str, reference: str) -> str:
+def climb(table: str, alias: str, reference: str) -> str:
     """A join to a parent row that is itself visible."""
     return f"LEFT JOIN rows.{quote(table)} {alias} ON {alias}._row = {reference} AND {visible_sql(f'{alias}._time', 'p.as_of')}"
 
@@ -107,12 +109,12 @@ def _read(block: Block, features: Sequence[Feature]) -> list[int]:
 
 
 def _facts(block: Block, uses: Uses, read: Sequence[int]) -> str:
-    key, time, joins = _chain_sql(block)
+    key, time, joins = chain_sql(block)
     source = HISTORY if block.facts is None else f"rows.{quote(block.facts.table)}"
     if block.anchor in (Anchor.WORLD, Anchor.SEASON):
         key = "0"
     raw = [f", f.{quote(column)} AS {alias}" for column, alias in uses.natives.items()]
-    raw += [f", {_number(block.measures[i])} AS v{i}" for i in read]
+    raw += [f", {number_sql(block.measures[i])} AS v{i}" for i in read]
     scaled = [f", {_scaled(i, block.measures[i])} AS x{i}" for i in read]
     return load_sql("features/facts.sql").format(
         key=key,
@@ -135,7 +137,7 @@ def _scaled(index: int, measure: Measure) -> str:
     return f"CASE WHEN v{index} IS NOT NULL THEN CAST({inside} AS BIGINT) END"
 
 
-def _chain_sql(block: Block) -> tuple[str, str, list[str]]:
+def chain_sql(block: Block) -> tuple[str, str, list[str]]:
     """Key, effective time and joins of the facts: a row counts from when the whole chain to its key is visible."""
     if block.anchor is Anchor.PEERS:
         assert block.ascent is not None
@@ -153,11 +155,12 @@ def _chain_sql(block: Block) -> tuple[str, str, list[str]]:
     return key, f"greatest({', '.join(times)})", joins
 
 
-def _number(measure: Measure) -> str:
+def number_sql(measure: Measure) -> str:
+    """SQL of a measure's number in a fact row, a DOUBLE; null where there is none, never NaN, infinite or -0."""
     column = f"f.{quote(measure.column)}"
     match measure.test:
         case "":
-            return f"CASE WHEN isfinite(CAST({column} AS DOUBLE)) THEN CAST({column} AS DOUBLE) END"
+            return f"CASE WHEN isfinite(CAST({column} AS DOUBLE)) THEN CAST({column} AS DOUBLE) + 0e0 END"
         case "filled":
             return f"CAST({column} IS NOT NULL AS DOUBLE)"
         case test if test in TESTS:
@@ -202,10 +205,16 @@ def _value_joins(uses: Uses) -> list[str]:
     joins += [_row_join(alias, f"p.n0 - {rows}") for rows, alias in uses.counts.items()]
     if uses.aggregates:
         joins.append("LEFT JOIN feature_recent t ON t._key = p.key AND t._pos = p.n0")
+    return [*joins, *parent_joins(uses)]
+
+
+def parent_joins(uses: Uses) -> list[str]:
+    """Joins to the parents of the last row that the expressions read."""
+    joins = []
     for ascent, alias in uses.parents.items():
         before = uses.parents.get(Chain(ascent.table, ascent.hops[:-1]))
         column = f"_ref_{ascent.hops[-1].column}"
-        joins.append(_climb(ascent.end, alias, f"{before}.{quote(column)}" if before else f"h.{uses.native(column)}"))
+        joins.append(climb(ascent.end, alias, f"{before}.{quote(column)}" if before else f"h.{uses.native(column)}"))
     return joins
 
 

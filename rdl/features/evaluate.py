@@ -1,6 +1,9 @@
 """Running compiled blocks: points in, columns out, in buckets of keys so that memory stays bounded."""
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -9,11 +12,21 @@ from numpy.typing import NDArray
 
 from rdl.database import Engine, quote
 from rdl.features.chain import Chain
-from rdl.features.compile import HISTORY, POINTS, CompiledBlock, compile_block, group_query, parents_query
+from rdl.features.compile import HISTORY, POINTS, compile_block, group_query, parents_query
+from rdl.features.events import Keys, read_events
+from rdl.features.flat import WANTED, FlatBlock, climb_rows, evaluate_flat, flat_block
+from rdl.features.pieces import Unsupported
 from rdl.features.plan import Anchor, Block, Feature, FeaturePlan
+from rdl.features.scan import Overflow, Scan
+
+log = logging.getLogger(__name__)
 
 Int = NDArray[np.int64]
 
+BYTES_A_BUCKET = 2**29
+"""What a bucket's rows, and what its points, may take while kernels compute it."""
+FEW = 20
+"""Where there are this many rows a point, the database filters them; else it is cheaper to read them all."""
 FACTS_A_BUCKET = 2_000_000
 POINTS_A_BUCKET = 200_000
 PLACES = 10
@@ -44,8 +57,9 @@ class Parents:
 class Evaluator:
     """Runs the blocks of one plan; remembers the parents that later blocks start from."""
 
-    def __init__(self, plan: FeaturePlan, engine: Engine) -> None:
-        self._plan, self._engine = plan, engine
+    def __init__(self, plan: FeaturePlan, engine: Engine, by_sql: bool = False) -> None:
+        self._plan, self._engine, self._by_sql = plan, engine, by_sql
+        self._counts: dict[str, int] = {}
         self._groups: dict[str, Int] = {}
         self._parents: dict[tuple[str, Chain], Parents] = {}
 
@@ -63,26 +77,19 @@ class Evaluator:
         return found
 
     def run(self, block: Block, key: Int, as_of: Int) -> Table:
-        """The block's features at distinct points (key, as_of) [n]; its parents are kept for `run_parents`."""
-        ascents = self.ascents(block)
-        settings = self._plan.settings
-        compiled = compile_block(block, self.features(block), settings.half_lives, settings.recent, tuple(ascents))
-        numeric = [i for i, f in enumerate(compiled.features) if not f.categorical]
-        values = np.full((len(key), len(numeric)), np.nan, dtype=np.float32)
-        categories = []
-        parents: dict[Chain, list[Parents]] = {ascent: [] for ascent in ascents}
-        for bucket in self._buckets(block, key):
-            frame = self._run_bucket(compiled, bucket, key, as_of)
-            point = frame["_point"].to_numpy()
-            for j, i in enumerate(numeric):
-                values[point, j] = frame[f"f{i}"].to_numpy()
-            categories.append(frame.select("_point", *(f"f{i}" for i, f in enumerate(compiled.features) if f.categorical)))
-            for ascent, places in ascents.items():
-                parents[ascent].append(self._climb(compiled, ascent, places))
-        for ascent, parts in parents.items():
+        """The block's features at distinct points (key, as_of) [n], ascending; its parents are kept for `run_parents`."""
+        ascents, features = self.ascents(block), self.features(block)
+        flat = self._flat(block, features, tuple(ascents))
+        result = _Result(features, len(key), {ascent: [] for ascent in ascents})
+        for number, bucket, wanted in self._buckets(block, key, flat):
+            points = _Points(bucket, key[bucket], as_of[bucket])
+            if flat is None or not self._run_flat(flat, block, points, wanted, ascents, result):
+                self._run_sql(block, features, points, ascents, result)
+            if number > 1:
+                log.info("features: %s, part %d", block.name, number)
+        for ascent, parts in result.parents.items():
             self._parents[block.name, ascent] = _in_order(parts)
-        self._drop()
-        return Table(values, *_codes(categories, len(key)))
+        return Table(result.values, *_codes(result.categories, len(key)))
 
     def groups(self, block: Block, entity: Int) -> Int:
         """The group of each entity [n] in a PEERS block; -1, which is nobody's, where its column is null."""
@@ -108,31 +115,116 @@ class Evaluator:
         rows = table.values[inverse.reshape(-1)]
         return Table(_mean_by_point(rows, found.point, len(as_of)), np.empty((len(as_of), 0), dtype=np.int32), ())
 
-    def _buckets(self, block: Block, key: Int) -> list[Int]:
-        """Indices of points, all points of a key in one bucket."""
-        table = HISTORY if block.facts is None else f"rows.{quote(block.facts.table)}"
-        facts = int(self._engine.numpy(f"SELECT count(*) AS n FROM {table}")["n"][0])
-        count = max(-(-facts // FACTS_A_BUCKET), -(-len(key) // POINTS_A_BUCKET), 1)
-        if count == 1 or block.anchor in (Anchor.WORLD, Anchor.SEASON):
-            return [np.arange(len(key), dtype=np.int64)]
-        return [np.flatnonzero(key % count == b) for b in range(count)]
+    def _flat(self, block: Block, features: tuple[Feature, ...], ascents: tuple[Chain, ...]) -> FlatBlock | None:
+        """The block as kernels compute it, or None where SQL alone does."""
+        settings = self._plan.settings
+        if self._by_sql:
+            return None
+        try:
+            return flat_block(block, features, settings.half_lives, settings.recent, ascents)
+        except Unsupported as reason:
+            log.info("features: %s is computed by SQL alone, for no kernel computes %s", block.name, reason)
+            return None
 
-    def _run_bucket(self, compiled: CompiledBlock, bucket: Int, key: Int, as_of: Int) -> pl.DataFrame:
-        self._engine.register(POINTS, pa.table({"_point": bucket, "key": key[bucket], "as_of": as_of[bucket]}))
+    def _rows(self, block: Block) -> int:
+        """Rows of the block's fact table."""
+        table = HISTORY if block.facts is None else f"rows.{quote(block.facts.table)}"
+        if table not in self._counts:
+            self._counts[table] = int(self._engine.numpy(f"SELECT count(*) AS n FROM {table}")["n"][0])
+        return self._counts[table]
+
+    def _buckets(self, block: Block, key: Int, flat: FlatBlock | None) -> Iterator[tuple[int, Int, str]]:
+        """(number, indices of points, which facts as SQL over `{key}`); all points of a key are in one bucket."""
+        facts = self._rows(block)
+        if flat is None:
+            count = max(-(-facts // FACTS_A_BUCKET), -(-len(key) // POINTS_A_BUCKET), 1)
+        else:
+            count = max(-(-facts * flat.row_width // BYTES_A_BUCKET), -(-len(key) * flat.width // BYTES_A_BUCKET), 1)
+        whole = np.arange(len(key), dtype=np.int64)
+        if block.anchor in (Anchor.WORLD, Anchor.SEASON):
+            yield 0, whole, "TRUE"
+            return
+        for b in range(count):
+            bucket = whole if count == 1 else np.flatnonzero(key % count == b)
+            if len(bucket) or count == 1:
+                some = len(bucket) * FEW < facts or block.anchor is Anchor.PEERS
+                every = "{key} IS NOT NULL" if count == 1 else f"{{key}} % {count} = {b}"
+                yield b if count > 1 else 0, bucket, f"{{key}} IN (SELECT key FROM {POINTS})" if some else every
+
+    def _run_flat(
+        self, flat: FlatBlock, block: Block, points: "_Points", wanted: str, ascents: dict[Chain, int], result: "_Result"
+    ) -> bool:
+        """One bucket by kernels; False where its sums may not fit."""
+        keys, slot = np.unique(points.key, return_inverse=True)
+        self._engine.register(POINTS, pa.table({"key": keys}))
+        try:
+            sql = flat.events.replace(WANTED, wanted.format(key=flat.key))
+            events = read_events(self._engine, sql, Keys(keys), flat.numbers, flat.natives)
+        finally:
+            self._engine.unregister(POINTS)
+        scan = Scan(block, events, flat.pieces, slot.astype(np.int32), points.as_of)
+        try:
+            direct, frame = evaluate_flat(flat, self._engine, scan, points.point)
+        except Overflow:
+            return False
+        result.add(points.point, direct, frame)
+        for ascent, places in ascents.items():
+            reference = flat.pieces.natives[f"_ref_{ascent.hops[0].column}"]
+            result.climbed(ascent, climb_rows(self._engine, scan, reference, ascent, places, points.point))
+        return True
+
+    def _run_sql(
+        self, block: Block, features: tuple[Feature, ...], points: "_Points", ascents: dict[Chain, int], result: "_Result"
+    ) -> None:
+        """One bucket by SQL alone."""
+        settings = self._plan.settings
+        compiled = compile_block(block, features, settings.half_lives, settings.recent, tuple(ascents))
+        self._engine.register(POINTS, pa.table({"_point": points.point, "key": points.key, "as_of": points.as_of}))
         try:
             for statement in compiled.script:
                 self._engine.execute(statement)
-            return self._engine.polars(compiled.values)
+            result.add(points.point, {}, self._engine.polars(compiled.values))
+            for ascent, places in ascents.items():
+                native = compiled.native(f"_ref_{ascent.hops[0].column}")
+                result.climbed(ascent, self._engine.numpy(parents_query(native, ascent, places)))
         finally:
             self._engine.unregister(POINTS)
+            for table in ("feature_facts", "feature_visible", "feature_recent"):
+                self._engine.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
-    def _climb(self, compiled: CompiledBlock, ascent: Chain, places: int) -> Parents:
-        found = self._engine.numpy(parents_query(compiled.native(f"_ref_{ascent.hops[0].column}"), ascent, places))
-        return Parents(found["_point"].astype(np.int64), found["parent"].astype(np.int64))
 
-    def _drop(self) -> None:
-        for table in ("feature_facts", "feature_visible", "feature_recent"):
-            self._engine.execute(f"DROP TABLE IF EXISTS temp.{table}")
+@dataclass(frozen=True)
+class _Points:
+    """Points of one bucket [n]: their ids, ascending keys and moments."""
+
+    point: Int
+    key: Int
+    as_of: Int
+
+
+class _Result:
+    """What the buckets of one block found so far."""
+
+    def __init__(self, features: tuple[Feature, ...], points: int, parents: dict[Chain, list[Parents]]) -> None:
+        self._numeric = [i for i, f in enumerate(features) if not f.categorical]
+        self._categorical = [f"f{i}" for i, f in enumerate(features) if f.categorical]
+        self.values = np.full((points, len(self._numeric)), np.nan, dtype=np.float32)
+        self.categories: list[pl.DataFrame] = []
+        self.parents = parents
+
+    def add(self, point: Int, direct: dict[int, NDArray[np.float32]], frame: pl.DataFrame) -> None:
+        """One bucket: features [n] of `point` by place, and the others by name in a frame with `_point`."""
+        own = frame["_point"].to_numpy()
+        for j, i in enumerate(self._numeric):
+            if i in direct:
+                self.values[point, j] = direct[i]
+            else:
+                self.values[own, j] = frame[f"f{i}"].to_numpy()
+        self.categories.append(frame.select("_point", *self._categorical))
+
+    def climbed(self, ascent: Chain, found: dict[str, NDArray[Any]]) -> None:
+        """Parents of one bucket's last rows."""
+        self.parents[ascent].append(Parents(found["_point"].astype(np.int64), found["parent"].astype(np.int64)))
 
 
 def _in_order(parts: list[Parents]) -> Parents:

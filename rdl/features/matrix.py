@@ -57,14 +57,17 @@ class FeatureMatrix:
         )
 
 
-def compute_features(plan: FeaturePlan, engine: Engine, seeds: Seeds, history: History | None = None) -> FeatureMatrix:
+def compute_features(
+    plan: FeaturePlan, engine: Engine, seeds: Seeds, history: History | None = None, by_sql: bool = False
+) -> FeatureMatrix:
     """The plan's features of `seeds`, in their order.
 
     `history` is the task's past labels; a seed uses those with `time < as_of`. Without it, features of past labels are null.
+    `by_sql` leaves everything to the database: slower, and what the kernels are held to.
     """
     _register_history(engine, history, plan.settings.label_channels)
     try:
-        columns = _Computation(plan, engine, seeds).run()
+        columns = _Computation(plan, engine, seeds, by_sql).run()
     finally:
         engine.unregister(HISTORY)
     numeric = [f for f in plan.features if not f.categorical]
@@ -112,9 +115,9 @@ class _Columns:
 class _Computation:
     """One call: blocks in the order of the plan, each at the distinct points that the seeds need."""
 
-    def __init__(self, plan: FeaturePlan, engine: Engine, seeds: Seeds) -> None:
+    def __init__(self, plan: FeaturePlan, engine: Engine, seeds: Seeds, by_sql: bool) -> None:
         self._plan, self._seeds = plan, seeds
-        self._evaluator = Evaluator(plan, engine)
+        self._evaluator = Evaluator(plan, engine, by_sql)
         self._columns = _Columns()
         self._staleness = ((seeds.cutoff - seeds.as_of) / DAY).astype(np.float64)
 
