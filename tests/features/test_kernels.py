@@ -56,10 +56,11 @@ def test__kernels__no_block_falls_back(tmp_path, caplog, monkeypatch):
         assert len(compute_features(plan_of(world, engine), engine, seeds_of(4, 6), history_of(world))) == 25
 
 
-@pytest.mark.parametrize(
-    "setting", [("scan.LIMIT", 1), ("evaluate.BYTES_A_BUCKET", 4000), ("evaluate.FEW", 10**9), ("events.BATCH", 7)]
-)
-def test__kernels__sums_too_large_small_buckets_or_batches__same_bits(tmp_path, monkeypatch, setting):
+SMALL = [("scan.LIMIT", 1), ("evaluate.BYTES_A_BUCKET", 4000), ("evaluate.FEW", 10**9), ("events.BATCH", 7)]
+
+
+@pytest.mark.parametrize(("name", "value"), SMALL)
+def test__kernels__sums_too_large_small_buckets_or_batches__same_bits(tmp_path, monkeypatch, name, value):
     world, seeds = worlds.make(6), seeds_of(6, 6)
     with world.engine(tmp_path) as engine:
         plan = plan_of(world, engine)
