@@ -26,6 +26,15 @@ PolicyName = Literal["refuse", "drop", "null", "keep"]
 _BRANCHES = ("str", "list[str]", "date", "datetime")  # how pydantic names the branches of a union, which are no keys of the file
 
 
+_UNITS = {"B": 1} | {f"{prefix}{i}B": (1024 if i else 1000) ** n for n, prefix in enumerate("KMGT", 1) for i in ("", "i")}
+
+
+def _size(text: str) -> int:
+    """Bytes of a size such as `4GB`."""
+    unit = text.lstrip("0123456789. ")
+    return int(float(text.removesuffix(unit)) * _UNITS[unit])
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -53,6 +62,11 @@ class DatabaseSettings(_Settings):
     threads: int = Field(default=2, ge=1)
     query_limit: str = "10 minutes"
     temp_limit: str = Field(default="20GB", pattern=r"^\d+(\.\d+)? ?([KMGT]i?)?B$")
+
+    @property
+    def memory(self) -> int:
+        """The memory limit in bytes."""
+        return _size(self.memory_limit)
 
 
 class TableSettings(_Settings):
@@ -95,12 +109,29 @@ class TrackingSettings(_Settings):
     experiment: str | None = None
 
 
+class KeepSettings(_Settings):
+    """`[keep]`: what rdl keeps in the project's home to save work: computed features, fits, graphs, checkpoints.
+
+    Attributes:
+        limit: its size; beyond it goes what was not used for longest, but nothing that the latest models need. With "0B" no
+            feature is kept.
+    """
+
+    limit: str = Field(default="20GB", pattern=r"^\d+(\.\d+)? ?([KMGT]i?)?B$")
+
+    @property
+    def bytes(self) -> int:
+        """The limit in bytes."""
+        return _size(self.limit)
+
+
 class _File(_Settings):
     name: str | None = None
     database: DatabaseSettings
     tables: dict[str, TableSettings] = Field(default_factory=dict)
     checks: dict[str, PolicyName] = Field(default_factory=dict)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+    keep: KeepSettings = Field(default_factory=KeepSettings)
 
 
 @dataclass(frozen=True)
@@ -121,6 +152,7 @@ class Project:
         home: where everything that rdl makes goes.
         relbench: the split dates of a RelBench folder, None for an rdl project.
         checks: policy by check, for every table that states none.
+        keep: how much of what saves work is kept.
     """
 
     name: str
@@ -131,6 +163,7 @@ class Project:
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     relbench: RelbenchSplits | None = None
     checks: Mapping[str, PolicyName] = field(default_factory=dict)
+    keep: KeepSettings = field(default_factory=KeepSettings)
 
     def snapshot(self) -> "Project":
         """The same project, with every row copied into its home: for what outlives tonight's files, such as a server."""
@@ -185,6 +218,7 @@ def _from_toml(root: Path, home: Path) -> Project:
         tables=settings.tables,
         tracking=settings.tracking,
         checks=settings.checks,
+        keep=settings.keep,
     )
 
 

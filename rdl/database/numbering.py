@@ -144,7 +144,10 @@ class Numbering:
         else:
             self._write(table, relation, links)
         native = ", ".join(quote(c) for c in relation.types)
-        self._ask(f"CREATE VIEW db.main.{quote(name)} AS SELECT {native} FROM db.rows.{quote(name)}")
+        source = (
+            _files(relation) if in_place else f"db.rows.{quote(name)}"
+        )  # of files alone the planner knows how many rows there are
+        self._ask(f"CREATE VIEW db.main.{quote(name)} AS SELECT {native} FROM {source}")
         self._assert_order(name, in_place)
         return Numbered((*cleaned.findings, *changed), in_place)
 
@@ -273,7 +276,7 @@ class Numbering:
         """Write `links."t"`, and `rows."t"` as a view of it beside the Parquet files."""
         needed = {c for link in links for c in link.reference.columns} | ({table.time} if table.time else set())
         columns = [c for c in relation.types if c in needed] or list(relation.types)[:1]
-        files = f"[{', '.join(literal(str(file)) for file in relation.parquet)}]"
+        files = _files(relation)
         target = f"db.links.{quote(table.name)}"
         for order in ("", "ORDER BY o._row"):  # joins keep the order of the files as a rule, and a sort costs more than a look
             self._ask(f"DROP TABLE IF EXISTS {target}")
@@ -293,7 +296,7 @@ class Numbering:
         native = "".join(f", p.{quote(c)}" for c in relation.types)
         self._ask(
             f"CREATE VIEW db.rows.{quote(table.name)} AS "
-            f"SELECT l.*{native} FROM db.links.{quote(table.name)} l POSITIONAL JOIN read_parquet({files}) p"
+            f"SELECT l.*{native} FROM db.links.{quote(table.name)} l POSITIONAL JOIN {files} p"
         )
 
     def _assert_order(self, name: str, in_place: bool) -> None:
@@ -310,6 +313,11 @@ class Numbering:
         moved = "SELECT _time < lag(_time) OVER () AS late, _row <> rowid AS moved"
         found: int = self._ask(f"SELECT count(*) FROM ({moved} FROM {target}) WHERE late OR moved")[0][0]
         return found
+
+
+def _files(relation: Relation) -> str:
+    """The Parquet files of a relation, in their order, as a table."""
+    return f"read_parquet([{', '.join(literal(str(file)) for file in relation.parquet)}])"
 
 
 def _changed(table: Declared, links: list[Link]) -> str:

@@ -27,17 +27,24 @@ class Joined:
         pairs: [n] those asked about, entities being -1 where a key names none.
         label: [n] the label column, in the order of `pairs`; null also where there is no label.
         labelled: [n] whether the label query has the pair.
-        rows: how many rows the label query has in all.
+        rows: how many rows the label query has in all; None where they were not counted.
     """
 
     pairs: Pairs
     label: pa.ChunkedArray
     labelled: NDArray[np.bool_]
-    rows: int
+    rows: int | None
 
 
-def ask_joined(database: Database, sandbox: Sandbox, task: Task, cutoffs: Int) -> Joined | None:
+def ask_joined(database: Database, sandbox: Sandbox, task: Task, cutoffs: Int, *, counted: bool) -> Joined | None:
     """Ask both queries at once.
+
+    Args:
+        database: whose rows are asked about.
+        sandbox: where the queries run.
+        task: one with a population query.
+        cutoffs: microseconds UTC, each once.
+        counted: whether to count what the label query says of others too, at the price of asking it twice.
 
     Returns:
         None where the two cannot be joined as they are, or where anything is wrong with either: asked one by one, each says what.
@@ -54,7 +61,13 @@ def ask_joined(database: Database, sandbox: Sandbox, task: Task, cutoffs: Int) -
         return None
     try:
         found = sandbox.select(_statement(database, task, label, asked), str(task.path), *given(database, task, cutoffs))
-        return _read(database, task, found, cutoffs, asked.where)
+        pairs = resolve(database, task, found, found["_entity"].combine_chunks().to_numpy(), cutoffs, asked.where)
+        labelled = found["_labelled"].combine_chunks().to_numpy(zero_copy_only=False)[pairs.order]
+        target = found[task.label_column].take(pa.array(pairs.order))
+        if labelled.all() and not counted:
+            return Joined(pairs, target, labelled, None)
+        rows = _count(database, sandbox, task, label, cutoffs)
+        return None if rows is None else Joined(pairs, target, labelled, rows if counted else None)
     except SqlLimitError:  # each alone would most likely fail too: the caller asks about fewer cutoffs
         raise
     except (SqlError, TaskError):
@@ -73,19 +86,12 @@ def _statement(database: Database, task: Task, label: Query, asked: Query) -> st
     )
 
 
-def _read(database: Database, task: Task, found: pa.Table, cutoffs: Int, where: str) -> Joined | None:
-    """The pairs and the count in a result; None where the label query has cutoffs that were not asked for.
-
-    Raises:
-        TaskError: the population has such cutoffs, or a pair stands in several rows.
-    """
-    counting = found["_rows"].is_valid()
-    counts = found.filter(counting)
-    moments = counts[task.cutoff_column]
+def _count(database: Database, sandbox: Sandbox, task: Task, label: Query, cutoffs: Int) -> int | None:
+    """How many rows the label query has; None where some have cutoffs that were not asked for."""
+    cutoff = quote(task.cutoff_column)
+    counting = f"SELECT {cutoff} AS cutoff, count(*) AS rows FROM ({label.sql}\n) GROUP BY ALL"
+    found = sandbox.select(counting, label.where, *given(database, task, cutoffs))
+    moments = found["cutoff"]
     if moments.null_count or not np.isin(moments.cast(pa.int64()).to_numpy(), cutoffs).all():
         return None
-    found = found.drop_columns("_rows").filter(pc.invert(counting))
-    pairs = resolve(database, task, found, found["_entity"].combine_chunks().to_numpy(), cutoffs, where)
-    order = pa.array(pairs.order)
-    labelled = found["_labelled"].combine_chunks().to_numpy(zero_copy_only=False)[pairs.order]
-    return Joined(pairs, found[task.label_column].take(order), labelled, int(pc.sum(counts["_rows"]).as_py() or 0))
+    return int(pc.sum(found["rows"]).as_py() or 0)

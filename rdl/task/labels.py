@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BYTES_A_PAIR = 160
+"""What the queries hold of an entity at a cutoff, as measured: more than the limit fails only after most of the work is done."""
+
 
 @dataclass(frozen=True)
 class LabelReport:
@@ -33,7 +36,7 @@ class LabelReport:
         rows: labels that are left.
         unknown_entity: labels of keys that name no entity; with a population query, pairs of such keys that it asks about.
         null_label: null labels.
-        outside_population: labels of whom the population query does not ask about.
+        outside_population: labels of whom the population query does not ask about; None where they were not counted.
         unlabelled: pairs that the population query asks about and the label query says nothing of.
         unknown_target: elements of the lists of a recommendation that name no row of the target table.
         empty_list: lists with nothing to recommend; what their elements did not name was left out first.
@@ -42,7 +45,7 @@ class LabelReport:
     rows: int
     unknown_entity: int
     null_label: int
-    outside_population: int
+    outside_population: int | None
     unlabelled: int = 0
     unknown_target: int = 0
     empty_list: int = 0
@@ -61,17 +64,18 @@ class Answers:
     seeds: Seeds
     label: pa.ChunkedArray
     unknown_entity: int
-    outside_population: int
+    outside_population: int | None
     unlabelled: int
 
     @staticmethod
     def concat(parts: "Sequence[Answers]") -> "Answers":
         """All parts, whose cutoffs follow one another, in order."""
+        counts = [p.outside_population for p in parts]
         return Answers(
             Seeds.concat([p.seeds for p in parts]),
             pa.chunked_array([chunk for p in parts for chunk in p.label.chunks], type=parts[0].label.type),
             unknown_entity=sum(p.unknown_entity for p in parts),
-            outside_population=sum(p.outside_population for p in parts),
+            outside_population=None if None in counts else sum(c for c in counts if c is not None),
             unlabelled=sum(p.unlabelled for p in parts),
         )
 
@@ -85,16 +89,22 @@ def split_labels(database: Database, task: Task, split: Split) -> Labels:
     return of_split(database, task, labels_at(database, task, split_cutoffs(task, split, database.span))[0], split)
 
 
-def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, LabelReport]:
+def labels_at(database: Database, task: Task, cutoffs: Int, *, counted: bool = False) -> tuple[Labels, LabelReport]:
     """Labels at `cutoffs`, ordered by (cutoff, entity), with up-to-date seeds.
 
     Classes are told by their places in the task's: one whose classes are not settled knows none.
+
+    Args:
+        database: whose rows are asked about.
+        task: the question.
+        cutoffs: [k] microseconds UTC, each once.
+        counted: whether the report is to count labels outside the population; the label query may then be asked twice.
 
     Raises:
         TaskError: a query has wrong columns, a null cutoff, a duplicate (entity, cutoff), or a label that does not fit the kind.
         SqlError: a query fails.
     """
-    answers = answers_at(database, task, cutoffs)
+    answers = answers_at(database, task, cutoffs, counted=counted)
     found = read_targets(database, task, answers.label)
     empty = ~found.null & (found.lists.sizes == 0) if found.lists is not None else np.zeros(len(found.null), dtype=bool)
     keep = ~found.null & ~empty
@@ -111,29 +121,37 @@ def labels_at(database: Database, task: Task, cutoffs: Int) -> tuple[Labels, Lab
     return labels, report
 
 
-def answers_at(database: Database, task: Task, cutoffs: Int) -> Answers:
+def answers_at(database: Database, task: Task, cutoffs: Int, *, counted: bool = False) -> Answers:
     """What the label query says at `cutoffs` of those whom the population query asks about.
 
-    Where that takes more memory than there is, half of the cutoffs are asked about at a time.
+    Cutoffs are asked about in as many parts as memory will most likely need; a part that takes more than there is, half at a time.
 
     Raises:
         TaskError, SqlError: see `labels_at`.
     """
+    pairs = len(cutoffs) * database.schema[task.entity_table].rows
+    parts = min(len(cutoffs), -(-pairs * BYTES_A_PAIR // database.project.database.memory))
+    if parts > 1:
+        log.info("labels: %d cutoffs, in %d parts", len(cutoffs), parts)
+    found = [_halved(database, task, part, counted=counted) for part in np.array_split(np.sort(cutoffs), max(parts, 1))]
+    return found[0] if len(found) == 1 else Answers.concat(found)
+
+
+def _halved(database: Database, task: Task, cutoffs: Int, *, counted: bool) -> Answers:
     try:
-        return _asked(database, task, cutoffs)
+        return _asked(database, task, cutoffs, counted=counted)
     except SqlLimitError as error:
         if len(cutoffs) < 2:
             raise
         log.info("labels: at %d cutoffs %s: one half at a time", len(cutoffs), error.what)
-    halves = np.array_split(np.sort(cutoffs), 2)
-    return Answers.concat([answers_at(database, task, half) for half in halves])
+    return Answers.concat([_halved(database, task, half, counted=counted) for half in np.array_split(cutoffs, 2)])
 
 
-def _asked(database: Database, task: Task, cutoffs: Int) -> Answers:
+def _asked(database: Database, task: Task, cutoffs: Int, *, counted: bool) -> Answers:
     with database.sandbox() as sandbox:
         if task.population_sql is None:
             return _all_answers(task, *ask(database, sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,)))
-        joined = ask_joined(database, sandbox, task, cutoffs)
+        joined = ask_joined(database, sandbox, task, cutoffs, counted=counted)
         if joined is not None:
             return _joined_answers(joined)
         result, found = ask(database, sandbox, task, task.label_sql, cutoffs, "label query", (task.label_column,))
@@ -144,7 +162,7 @@ def _asked(database: Database, task: Task, cutoffs: Int) -> Answers:
         found.seeds[inside],
         result[task.label_column].take(pa.array(found.order[inside])),
         unknown_entity=len(everyone.pair) - len(asked.pair),
-        outside_population=int((~inside).sum()),
+        outside_population=int((~inside).sum()) if counted else None,
         unlabelled=len(asked.pair) - int(inside.sum()),
     )
 
@@ -163,7 +181,7 @@ def _joined_answers(joined: Joined) -> Answers:
         joined.pairs.seeds[inside],
         joined.label.filter(pa.array(inside)),
         unknown_entity=int((~named).sum()),
-        outside_population=joined.rows - int(inside.sum()),
+        outside_population=None if joined.rows is None else joined.rows - int(inside.sum()),
         unlabelled=int((named & ~joined.labelled).sum()),
     )
 

@@ -105,7 +105,7 @@ def _split_labels(database: Database, task: Task, split: Split, cutoffs: Int) ->
     """The labels of a split, and what was left out; RelBench's own tables do not tell."""
     if task.path.suffix == ".yaml":
         return split_labels(database, task, split), None
-    labels, report = labels_at(database, task, cutoffs)
+    labels, report = labels_at(database, task, cutoffs, counted=True)
     return of_split(database, task, labels, split), report
 
 

@@ -83,7 +83,7 @@ def test__key_of_two_columns__names_the_same_rows_in_any_order_and_type(world, p
     label = f"SELECT seat * 10 AS label, {seat}, c.cutoff, hall FROM cutoffs c, seats"
     people = f"SELECT hall, c.cutoff, {seat} FROM seats, cutoffs c WHERE hall = 'a'"
     task = about(plain, "seats", ("hall", "seat"), label, people)
-    labels, report = labels_at(world, task, DAYS)
+    labels, report = labels_at(world, task, DAYS, counted=True)
     keys = entity_keys(world, task, labels.seeds.entity[:2])
     assert keys.to_pylist() == [{"hall": "a", "seat": 1}, {"hall": "a", "seat": 2}]
     assert labels.target.tolist() == [10, 20] * 3

@@ -22,10 +22,10 @@ def world(tmp_path_factory):
 def both_ways(world, monkeypatch, **asked):
     database, task = world[0], replace(world[1], **asked)
     with database.sandbox() as sandbox:
-        assert ask_joined(database, sandbox, task, DAYS) is not None
-    joined = labels_at(database, task, DAYS[::-1])
-    monkeypatch.setattr("rdl.task.labels.ask_joined", lambda *_: None)
-    return joined, labels_at(database, task, DAYS)
+        assert ask_joined(database, sandbox, task, DAYS, counted=True) is not None
+    joined = labels_at(database, task, DAYS[::-1], counted=True)
+    monkeypatch.setattr("rdl.task.labels.ask_joined", lambda *_, **__: None)
+    return joined, labels_at(database, task, DAYS, counted=True)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test__joined__hands_over_labels_of_every_kind(world, monkeypatch, kind, labe
 
 
 def test__counts__tell_unknown_keys_of_the_population_from_labels_of_others(world):
-    labels, report = labels_at(world[0], replace(world[1], label_sql=ODD, population_sql=PEOPLE), DAYS)
+    labels, report = labels_at(world[0], replace(world[1], label_sql=ODD, population_sql=PEOPLE), DAYS, counted=True)
     assert labels.target.tolist() == [2.0] * 3
     assert (report.unknown_entity, report.outside_population, report.unlabelled) == (6, 9, 3)
 
@@ -95,17 +95,17 @@ def test__what_is_wrong_with_one_of_them__is_told_of_that_one(world, query, old,
 
 def test__too_much_memory__fewer_cutoffs_at_a_time_give_the_same_labels(world, monkeypatch):
     database, task = world
-    whole, counted = labels_at(database, task, DAYS)
+    whole, counted = labels_at(database, task, DAYS, counted=True)
     asked, one = [], labels._asked
 
-    def narrow(database, task, cutoffs):
+    def narrow(database, task, cutoffs, *, counted):
         asked.append(len(cutoffs))
         if len(cutoffs) > 1:
             raise SqlLimitError("the query takes more memory than its limit of 1GB", where="test", fix="…")
-        return one(database, task, cutoffs)
+        return one(database, task, cutoffs, counted=counted)
 
     monkeypatch.setattr("rdl.task.labels._asked", narrow)
-    parts, again = labels_at(database, task, DAYS[::-1])
+    parts, again = labels_at(database, task, DAYS[::-1], counted=True)
     assert asked[0] == len(DAYS)
     assert asked.count(1) == len(DAYS)
     assert again == counted
@@ -114,8 +114,22 @@ def test__too_much_memory__fewer_cutoffs_at_a_time_give_the_same_labels(world, m
     assert np.array_equal(parts.target, whole.target)
 
 
+def test__more_pairs_than_memory_is_likely_to_hold__are_asked_in_parts(world, monkeypatch):
+    database, task = world
+    whole, counted = labels_at(database, task, DAYS, counted=True)
+    asked, one = [], labels._asked
+    monkeypatch.setattr("rdl.task.labels._asked", lambda *given, **more: asked.append(len(given[2])) or one(*given, **more))
+    pairs = len(DAYS) * database.schema["customers"].rows
+    monkeypatch.setattr("rdl.task.labels.BYTES_A_PAIR", 2 * database.project.database.memory // pairs)
+    parts, again = labels_at(database, task, DAYS[::-1], counted=True)
+    assert sorted(asked) == sorted(len(part) for part in np.array_split(DAYS, 2))
+    assert again == counted
+    assert np.array_equal(parts.seeds.entity, whole.seeds.entity)
+    assert np.array_equal(parts.target, whole.target)
+
+
 def test__too_much_memory__at_one_cutoff__is_refused(world, monkeypatch):
-    def never(*_):
+    def never(*_, **__):
         raise SqlLimitError("the query takes more memory than its limit of 1GB", where="test", fix="…")
 
     monkeypatch.setattr("rdl.task.labels._asked", never)

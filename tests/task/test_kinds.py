@@ -119,7 +119,7 @@ def test__label_that_does_not_fit_the_kind__is_refused(world, kind, label, value
 def test__population__decides_for_every_kind(world):
     people = "SELECT c.cutoff, 2 AS customer_id FROM cutoffs c"
     database, task = asked(world, "[10 + k]", "recommendation", population=people)
-    labels, report = labels_at(database, task, DAYS)
+    labels, report = labels_at(database, task, DAYS, counted=True)
     assert np.array_equal(labels.seeds.entity, population_at(database, task, DAYS).entity)
     assert (report.rows, report.outside_population) == (3, 6)
 

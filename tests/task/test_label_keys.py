@@ -15,7 +15,7 @@ def test__keys__of_any_type_name_the_same_entities(project_folder, kind):
     cast = f"CAST(u.customer_id AS {kind}) AS customer_id"
     label, population = (sql.replace("u.customer_id", cast, 1) for sql in (LABEL, POPULATION))
     database, task = shop(project_folder, label, population)
-    labels, report = labels_at(database, task, DAYS)
+    labels, report = labels_at(database, task, DAYS, counted=True)
     assert labels.target.tolist() == EXPECTED
     assert labels.seeds.entity.tolist() == [0, 1, 2] * 3
     assert (report.unknown_entity, report.outside_population, report.unlabelled) == (0, 0, 0)

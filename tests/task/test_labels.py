@@ -46,7 +46,7 @@ def shop(folder, label=LABEL, population=POPULATION, kind="binary", toml=SHOP_TO
 
 def test__labels__are_ordered_by_cutoff_and_entity_and_map_to_dense_rows(project_folder):
     database, task = shop(project_folder)
-    labels, report = labels_at(database, task, DAYS[::-1])
+    labels, report = labels_at(database, task, DAYS[::-1], counted=True)
     assert labels.seeds.cutoff.tolist() == np.repeat(DAYS, 3).tolist()
     assert entity_keys(database, task, labels.seeds.entity).column(0).to_pylist() == [1, 2, 3] * 3
     assert labels.target.tolist() == [1, 0, 0, 0, 1, 0, 1, 0, 0]
@@ -65,7 +65,7 @@ def test__splits__of_a_small_shop(project_folder):
 
 def test__population__decides_who_is_labelled(project_folder):
     database, task = shop(project_folder, population=POPULATION + " AND u.city = 'Genf'")
-    labels, report = labels_at(database, task, DAYS)
+    labels, report = labels_at(database, task, DAYS, counted=True)
     assert set(entity_keys(database, task, labels.seeds.entity).column(0).to_pylist()) == {2}
     assert (report.rows, report.outside_population) == (3, 6)
     assert np.array_equal(population_at(database, task, DAYS).entity, labels.seeds.entity)

@@ -36,7 +36,7 @@ def test__profile__counts_and_means_are_those_of_the_labels(world, name):
             assert (at.rows, at.mean, at.median) == (len(here), pytest.approx(here.mean()), pytest.approx(np.median(here)))
             assert at.drift is not None
             assert at.drift >= 0
-        assert profile.dropped == labels_at(world, task, split_cutoffs(task, split, world.span))[1]
+        assert profile.dropped == labels_at(world, task, split_cutoffs(task, split, world.span), counted=True)[1]
 
 
 def test__empty_split__says_why(world):

@@ -110,7 +110,7 @@ def test__header_without_time__makes_a_static_task(database):
 def test__splits__are_80_10_10_and_of_every_label_one(database):
     task = find_task(database, "long")
     parts = [keys_of(database, "long", split) for split in Split]
-    whole, report = labels_at(database, task, mature_cutoffs(task, task.test, database.span))
+    whole, report = labels_at(database, task, mature_cutoffs(task, task.test, database.span), counted=True)
     assert sum(map(len, parts)) == len(set.union(*parts)) == len(whole)
     assert report.outside_population == PAPERS - len(whole) > 50
     numbers = drawn_by_key(entity_keys(database, task, np.arange(PAPERS)))
