@@ -5,6 +5,7 @@ from rdl.features.matrix import FeatureMatrix, compute_features
 from rdl.features.plan import FeaturePlan, PlanSettings
 from rdl.features.propose import plan_features
 from rdl.features.statement import feature_sql
+from rdl.features.store import kept_features
 from rdl.features.survey import Survey, survey_database
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Survey",
     "compute_features",
     "feature_sql",
+    "kept_features",
     "plan_features",
     "survey_database",
 ]

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rdl.database import Database
+from rdl.database.pruning import mark_used, needed, prune
 from rdl.database.version import code_version
 from rdl.errors import ModelFileError
 from rdl.model.fitted import Model
@@ -34,6 +35,7 @@ def cached_choices(database: Database, key: str, make: Callable[[], Choices]) ->
     """The choices kept under `key`, made first where there are none."""
     path = database.project.home / "fits" / f"{key}.choices.json"
     if path.is_file():
+        mark_used(path)
         return Choices.from_json(json.loads(path.read_text(encoding="utf-8")))
     choices = make()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,14 +45,22 @@ def cached_choices(database: Database, key: str, make: Callable[[], Choices]) ->
     return choices
 
 
-def cached_model(database: Database, key: str, make: Callable[[], Model]) -> Model:
-    """The model kept under `key`, made first where there is none or where its files were altered."""
+def cached_model(database: Database, task: Task, as_of: int, key: str, make: Callable[[], Model]) -> Model:
+    """The model kept under `key`, made first where there is none or where its files were altered.
+
+    What the task's model with the latest `as_of` was made from is kept, however long it is not used.
+    """
     folder = database.project.home / "fits" / key
     if folder.is_dir():
         try:
-            return load_model(folder)
+            model = load_model(folder)
         except ModelFileError as error:
             log.warning("fits: %s is fitted again: %s", key, error.what)
-    model = make()
-    save_model(model, folder)
+        else:
+            mark_used(folder)
+            return model
+    with needed(database.project, task.name, as_of):
+        model = make()
+        save_model(model, folder)
+    prune(database.project)
     return model

@@ -1,7 +1,7 @@
 """A fitted model: members, their blend, and everything that prediction needs except the rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class Model:
             SchemaError: the database lacks a table or column that the model reads.
         """
         check_schema(self, database)
-        source = self.source(database)
+        source = replace(self.source(database), keep=False)
         return self.predict_prepared(source, source.prepare(seeds))
 
     def source(self, database: Database) -> Source:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdl.database import Database
-from rdl.features import FeatureMatrix, FeaturePlan, compute_features
+from rdl.database.pruning import mark_used
+from rdl.features import FeatureMatrix, FeaturePlan, compute_features, kept_features
 from rdl.features.candidates import CandidatePlan, Candidates, compute_candidates
 from rdl.graph import GraphStore, build_graph
 from rdl.task import History, Kind, Labels, Seeds, Task, past_labels, phase
@@ -93,12 +94,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Source:
-    """One database seen through one plan of features, and of candidates where the task is a recommendation."""
+    """One database seen through one plan of features, and of candidates where the task is a recommendation.
+
+    Attributes:
+        keep: whether features are kept for whoever asks for the same seeds again: fits and backtests do, scoring does not.
+    """
 
     database: Database
     task: Task
     plan: FeaturePlan
     candidates: CandidatePlan | None = None
+    keep: bool = True
 
     def prepare(self, seeds: Seeds) -> Batch:
         """Seeds of any number of lattices with their inputs."""
@@ -121,10 +127,17 @@ class Source:
 
     def _prepare(self, seeds: Seeds) -> Prepared:
         history = _NO_HISTORY if self.task.kind is Kind.RECOMMENDATION else past_labels(self.database, self.task, seeds.cutoff)
-        features = self.database.run(lambda engine: compute_features(self.plan, engine, seeds, history))
-        return Prepared(seeds, features, history)
+        return Prepared(seeds, self._features(seeds, history), history)
+
+    def _features(self, seeds: Seeds, history: History) -> FeatureMatrix:
+        if self.keep:
+            return kept_features(self.database, self.plan, seeds, history)
+        return self.database.run(lambda engine: compute_features(self.plan, engine, seeds, history))
 
     @cached_property
     def graph(self) -> GraphStore:
         """The temporal graph without what the task may not see, built on first use."""
-        return build_graph(self.database.hiding(self.task.hide), self.database.project.home / "graph")
+        folder, hidden = self.database.project.home / "graph", self.database.hiding(self.task.hide)
+        graph = build_graph(hidden, folder)
+        mark_used(folder / graph.key)
+        return graph

@@ -75,7 +75,7 @@ def fit_model(
             return fit_members(prepared[0], choices)
         return fit_members(prepare_training(database, task, as_of, settings, staleness, choices, held_out=held_out), choices)
 
-    return cached_model(database, fit_key(database, task, as_of, settings, staleness, key, *held), make_model)
+    return cached_model(database, task, as_of, fit_key(database, task, as_of, settings, staleness, key, *held), make_model)
 
 
 def choose(training: Training) -> tuple[Choices, Training]:
