@@ -56,7 +56,7 @@ def mark_used(path: Path) -> None:
 
 @contextmanager
 def needed(project: Project, name: str, moment: int) -> Iterator[None]:
-    """Keep the fits, graphs and checkpoints that the body uses or makes, until it runs again under this name, at no earlier moment."""
+    """Keep the fits, graphs and checkpoints that the body uses or makes, until it runs under this name at a later moment."""
     started = time.time() - 1.0  # file systems may be coarse
     yield
     note = project.home / _NEEDED / f"{name}.json"

@@ -1,8 +1,8 @@
 """Features that were computed before, as files: one part a cutoff, rows of (entity, as_of), columns of features.
 
 A cell that was never computed is null in the file; a feature that has no value is NaN there, and a category without one has the
-code -1. So a part takes new rows and new columns at any time. A part is written aside and put in its place whole; it holds the digest of
-its content, and one that is not what was written counts as absent.
+code -1. So a part takes new rows and new columns at any time. It is written aside and put in its place whole, and it holds the
+digest of its content: one that is not what was written counts as absent.
 """
 
 import hashlib
