@@ -7,6 +7,7 @@ from rdl.errors import PipelineError
 from rdl.pipeline import STEPS, Ledger, read_pipeline, run_pipeline
 from rdl.pipeline.steps.fit import own_members
 from rdl.task import Kind
+from rdl.timeline import parse_time
 from tests.pipeline import workshop
 from tests.pipeline.workshop import write_pipeline, write_project
 
@@ -92,3 +93,17 @@ def test__fit__members__every_task_takes_those_that_answer_its_kind():
     assert own_members(named, Kind.BINARY) == own_members(named, Kind.MULTILABEL) == ("features",)
     assert own_members(named, Kind.RECOMMENDATION) == ("popular", "past", "ranked")
     assert own_members(["features"], Kind.RECOMMENDATION) == ("features",)  # which the fit refuses, naming those that could
+
+
+@pytest.mark.slow
+def test__evaluate__task_without_time__is_backtested_in_the_one_regime_that_tells_something(tmp_path):
+    from tests.task.test_static import write
+
+    write(tmp_path / "papers")
+    text = 'name = "p"\nproject = "papers"\nsteps = ["evaluate", "report"]\ntasks = ["topic"]\n[fit]\nmembers = ["entity"]\n'
+    found = run_pipeline(read_pipeline(write_pipeline(tmp_path, text), base=tmp_path), as_of=parse_time("2026-01-01"))
+    rows = {step.unit: step.rows for step in found.steps}
+    assert rows["evaluate/topic/fresh"] > 20
+    assert rows["evaluate/topic/frozen"] == rows["evaluate/topic/rolling"] == 0
+    assert [len(found.paths[f"evaluate/topic/{regime}"]) for regime in ("fresh", "frozen", "rolling")] == [2, 0, 0]
+    assert "fresh" in found.paths["report/topic"][0].read_text(encoding="utf-8")

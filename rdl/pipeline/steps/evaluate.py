@@ -16,21 +16,26 @@ JSON, PREDICTIONS = "evaluation.json", "predictions.parquet"
 
 
 class EvaluateSection(Settings):
-    """`[evaluate]`: in which regimes, and at every how many test cutoffs the rolling one fits anew (a quarter by default)."""
+    """`[evaluate]`: in which regimes, and at every how many test cutoffs the rolling one fits anew (a quarter by default).
+
+    Where no regime is named, those that tell something of a task: a split by chance knows one only.
+    """
 
     regimes: list[Literal["frozen", "fresh", "rolling"]] = Field(default=["frozen", "fresh", "rolling"], min_length=1)
     refit_every: int | None = Field(default=None, ge=1)
 
 
 def evaluate(context: Context) -> Outcome:
-    """Write `evaluation.json` and `predictions.parquet` of one regime."""
-    from rdl.evaluate import Regime
+    """Write `evaluation.json` and `predictions.parquet` of one regime; nothing where it tells nothing of the task."""
+    from rdl.evaluate import Regime, regimes_for
     from rdl.evaluate import evaluate as backtest
     from rdl.evaluate.strict import without_nan
 
-    source = context.source
-    every = context.section(EvaluateSection, "evaluate").refit_every
-    found = backtest(source.database, source.task(context.unit.task), Regime(context.unit.part), fit_settings(context), every)
+    source, section = context.source, context.section(EvaluateSection, "evaluate")
+    task, regime = source.task(context.unit.task), Regime(context.unit.part)
+    if "regimes" not in section.model_fields_set and regime not in regimes_for(task):
+        return Outcome(0, {"left_out": f"of this task the {regime} regime tells nothing"})
+    found = backtest(source.database, task, regime, fit_settings(context), section.refit_every)
     found.write(context.aside / JSON)
     found.write_predictions(context.aside / PREDICTIONS)
     facts = {"metric": found.called(found.metric), "blend": found.headline, "best_member": found.best_member}
@@ -41,7 +46,7 @@ def read_evaluations(context: Context) -> "tuple[Evaluation, ...]":
     """What the pipeline's evaluate step found for the context's task."""
     from rdl.evaluate import read_evaluation
 
-    folders = [_folder(context, done.unit, done.key) for done in context.before("evaluate")]
+    folders = [_folder(context, done.unit, done.key) for done in context.before("evaluate") if done.outputs]
     return tuple(read_evaluation(folder / JSON, folder / PREDICTIONS) for folder in folders)
 
 
