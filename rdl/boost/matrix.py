@@ -43,6 +43,13 @@ class Matrix:
             tuple(self.categorical[i] for i in index),
         )
 
+    @staticmethod
+    def concat(parts: "Sequence[Matrix]") -> "Matrix":
+        """All parts, which have the same columns, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        return Matrix(np.concatenate([p.values for p in parts]), parts[0].names, parts[0].categorical)
+
     @property
     def types(self) -> list[str]:
         """The m kinds in XGBoost's words: `c` for a category, `q` for a quantity."""

@@ -58,20 +58,11 @@ class Boosted(Member):
         curves = []
         for i, fold in enumerate(folds):
             log.info("%s: fold %d of %d, %d rows", self.name, i + 1, len(folds), len(fold.train.target))
-            train, valid = fold.train.inputs.features, fold.valid.inputs.features
-            encoding = Encoding.fit(train)
-            weight = recency_weight(fold.train.inputs.seeds.cutoff, context.boost.half_life)
-            curves.append(
-                learning_curve(
-                    (encoded_matrix(train, encoding, self.families), shaped_target(fold.train, context)),
-                    (encoded_matrix(valid, encoding, self.families), shaped_target(fold.valid, context)),
-                    context.kind,
-                    context.metric,
-                    context.boost,
-                    context.settings.seed,
-                    weight,
-                )
-            )
+            encoding = Encoding.fit(fold.train.inputs.features)
+            matrix, target, weight = learned_rows(fold.train, encoding, self.families, context)
+            valid = encoded_matrix(fold.valid.inputs.features, encoding, self.families), shaped_target(fold.valid, context)
+            kind, metric, seed = context.kind, context.metric, context.settings.seed
+            curves.append(learning_curve((matrix, target), valid, kind, metric, context.boost, seed, weight))
         rounds = best_rounds(curves)
         log.info("%s: %d rounds are best on the folds", self.name, rounds)
         return {"rounds": rounds}, [c.predict(rounds) for c in curves]
@@ -79,25 +70,32 @@ class Boosted(Member):
     def fit(self, examples: Examples, choice: Choice, context: Context) -> FittedBoosted:
         """Fit the chosen number of rounds, several seeds."""
         log.info("%s: fitting %d rounds on %d rows", self.name, choice["rounds"], len(examples.target))
-        features = examples.inputs.features
-        encoding = Encoding.fit(features)
+        encoding = Encoding.fit(examples.inputs.features)
+        matrix, target, weight = learned_rows(examples, encoding, self.families, context)
         settings = with_rounds(context.boost, choice["rounds"])
-        weight = recency_weight(examples.inputs.seeds.cutoff, settings.half_life)
-        boost = fit_boost(
-            encoded_matrix(features, encoding, self.families),
-            shaped_target(examples, context),
-            context.kind,
-            context.metric,
-            settings,
-            context.settings.seed,
-            weight,
-        )
+        boost = fit_boost(matrix, target, context.kind, context.metric, settings, context.settings.seed, weight)
         return FittedBoosted(boost, encoding, self.families)
 
     def load(self, folder: Path) -> FittedBoosted:
         """Read what `save` wrote."""
         facts = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))
         return FittedBoosted(FittedBoost.load(folder), Encoding.from_json(facts["encoding"]), tuple(facts["families"]))
+
+
+def learned_rows(
+    examples: Examples, encoding: Encoding, families: tuple[str, ...], context: Context
+) -> tuple[Matrix, Float64, Float64 | None]:
+    """Matrix, target and weights of the examples and of those between their cutoffs.
+
+    The windows of labels on k lattices overlap k times: together they weigh as much as one lattice's.
+    """
+    parts = (examples, *examples.between)
+    matrix = Matrix.concat([encoded_matrix(part.inputs.features, encoding, families) for part in parts])
+    target = np.concatenate([shaped_target(part, context) for part in parts])
+    weight = recency_weight(np.concatenate([part.inputs.seeds.cutoff for part in parts]), context.boost.half_life)
+    if len(parts) > 1:
+        weight = (np.ones(len(matrix)) if weight is None else weight) * len(examples.target) / len(matrix)
+    return matrix, target, weight
 
 
 def shaped_target(examples: Examples, context: Context) -> Float64:

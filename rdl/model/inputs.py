@@ -56,10 +56,15 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Examples:
-    """Prepared seeds and what became of them: `labels` are in the order of the seeds."""
+    """Prepared seeds and what became of them: `labels` are in the order of the seeds.
+
+    Attributes:
+        between: the same of cutoffs between the task's own, one a lattice, for members that learn from any number of rows.
+    """
 
     inputs: Prepared
     labels: Labels
+    between: "tuple[Examples, ...]" = ()
 
     @property
     def target(self) -> NDArray[np.float64]:
@@ -67,7 +72,7 @@ class Examples:
         return self.labels.target
 
     def rows(self, index: Int) -> "Examples":
-        """The examples at `index`."""
+        """The examples at `index`, without those between."""
         return Examples(self.inputs.rows(index), self.labels[index])
 
 

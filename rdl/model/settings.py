@@ -30,6 +30,7 @@ class FitSettings:
         members: names of the members that enter the blend; () for all that answer the task's kind.
         folds: forward-chained blocks of time on which rounds, epochs and weights are chosen.
         rows: training rows at most, copies included; more are drawn, the newest cutoffs four times as readily as the oldest.
+        lattices: over how many lattices of cutoffs, each moved by a part of the task's spacing, XGBoost learns, where rows allow.
         copies: staleness-matched copies of every training seed, where the regime asks for staleness.
         plan_depth: how many references features walk.
         boost: of XGBoost; by default what suits the task's kind.
@@ -42,6 +43,7 @@ class FitSettings:
     members: tuple[str, ...] = ()
     folds: int = 3
     rows: int = 40_000
+    lattices: int = 3
     copies: int = 3
     plan_depth: int = 2
     boost: BoostSettings | None = None

@@ -12,6 +12,7 @@ from rdl.database import Database
 from rdl.errors import TaskError
 from rdl.features import FeaturePlan, PlanSettings, plan_features, survey_database
 from rdl.features.candidates import CandidatePlan, CandidateSettings, order_links, plan_candidates
+from rdl.model.denser import labels_between
 from rdl.model.inputs import Examples, Int, Source
 from rdl.model.member import Context, FoldExamples
 from rdl.model.settings import Choices, FitSettings
@@ -28,6 +29,7 @@ from rdl.task import (
     label_channels,
     labels_at,
     learnable,
+    mature,
     mature_cutoffs,
     sample_labels,
 )
@@ -52,6 +54,7 @@ class Training:
         as_of: every label was mature then.
         staleness: how old a database the copies pretend at most, microseconds.
         started: `time.monotonic()` when the fit began, for the budget.
+        denser: mature labels of cutoffs between the task's own, one lattice each.
     """
 
     source: Source
@@ -60,11 +63,12 @@ class Training:
     as_of: int
     staleness: int
     started: float
+    denser: tuple[Labels, ...] = ()
 
     @cached_property
     def examples(self) -> Examples:
         """The labels with their stale copies, prepared; copies stand behind one another, in the labels' order."""
-        return self._prepared(self.labels)
+        return replace(self._prepared(self.labels), between=tuple(self._prepared(labels) for labels in self.denser))
 
     def context(self, share: float) -> Context:
         """What members are told; of the time that is left, one may take `share`."""
@@ -87,7 +91,7 @@ class Training:
     def folds(self) -> list[FoldExamples]:
         """Forward-chained folds, oldest first; where the model will see a stale database, so do their later rows."""
         blocks = self._blocks()
-        train = [self.examples.rows(self._with_copies(b.train)) for b in blocks]
+        train = [replace(self.examples.rows(self._with_copies(b.train)), between=self._between(b)) for b in blocks]
         if not self.staleness:
             return [FoldExamples(t, self.examples.rows(b.valid)) for t, b in zip(train, blocks, strict=True)]
         later = [self._stale(self.labels[b.valid]) for b in blocks]
@@ -106,6 +110,11 @@ class Training:
                 fix="set every shorter, or train as of a later time",
             )
         return found
+
+    def _between(self, block: Fold) -> tuple[Examples, ...]:
+        """What lies between the cutoffs and is mature before the block's later rows."""
+        start = int(self.labels.seeds.cutoff[block.valid].min())
+        return tuple(e.rows(np.flatnonzero(mature(self.source.task, e.labels.seeds, start))) for e in self.examples.between)
 
     def _with_copies(self, rows: Int) -> Int:
         """Indices into the examples: the rows and their stale copies."""
@@ -152,7 +161,8 @@ def prepare_training(
         TaskError: there are fewer than three mature cutoffs, no labels, or one class only.
     """
     started = time.monotonic()
-    labels, report = labels_at(database, task, mature_cutoffs(task, as_of, database.span))
+    cutoffs = mature_cutoffs(task, as_of, database.span)
+    labels, report = labels_at(database, task, cutoffs)
     labels = trainable(database, task, labels) if held_out else labels
     labels = labels[known(task, labels.target)]
     rows = settings.rows
@@ -168,7 +178,8 @@ def prepare_training(
     else:
         magnitude = float(np.abs(channels(task, labels.target)).max())
         source = Source(database, task, propose_features(database, task, as_of, settings, magnitude))
-    return Training(source, settings, labels, as_of, staleness, started)
+    denser = () if staleness else labels_between(database, task, cutoffs, settings, len(labels))
+    return Training(source, settings, labels, as_of, staleness, started, denser)
 
 
 def _no_features(task: Task) -> FeaturePlan:
