@@ -1,5 +1,6 @@
 """The slow, obvious oracles that the fast code is held against: plain Python, one row at a time."""
 
+import datetime as dt
 import hashlib
 import math
 import re
@@ -152,10 +153,18 @@ def feature_at(world, history, plan, block, wanted, key, as_of):
     if wanted.proposer == "attributes":
         parent = climb(world, rows[-1][2], wanted.ascent, as_of)
         value = None if parent is None else parent[wanted.column]
+        if kind in ("age", "since"):
+            return days_from(value, as_of, past=kind == "since")
         if kind in ("length", "words0", "words1", "words2", "words3"):
             return words(kind, value)
         return text(value) if wanted.categorical else value
     return measured(plan, block, wanted, rows, inside, as_of)
+
+
+def days_from(value, as_of, past):
+    """Days from a moment, which may have to be past, to `as_of`."""
+    moment = None if value is None else (value - dt.datetime(1970, 1, 1)) / dt.timedelta(microseconds=1)
+    return None if moment is None or (past and moment >= as_of) else (as_of - moment) / 86_400_000_000
 
 
 def text(value):

@@ -72,7 +72,9 @@ def _lines(name: str, plan: "FeaturePlan", shares: dict[str, float], trained: bo
     ordered = [*shares, *(f.name for f in plan.features if f.name not in shares)]
     width = max((len(n) for n in ordered), default=0)
     rows = [f"  {_share(shares.get(n), trained)}{n:<{width}}  {said.get(n, '')}".rstrip() for n in ordered]
-    return [head, f"  {families}" if families else "  what is said of candidates stands beside each of them", *rows]
+    left = [f"  {o.what}{f' ({o.features} features)' if o.features else ''}: {o.why}" for o in plan.omitted]
+    said_left = ["left out:", *left] if left else []
+    return [head, f"  {families}" if families else "  what is said of candidates stands beside each of them", *rows, *said_left]
 
 
 def _share(share: float | None, trained: bool) -> str:

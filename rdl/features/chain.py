@@ -33,6 +33,12 @@ class Chain:
     def __str__(self) -> str:
         return ".".join((self.table, *(hop.column for hop in self.hops)))
 
+    @property
+    def straight(self) -> bool:
+        """Whether no table comes twice on the way, but for a single reference of a table to itself."""
+        tables = [self.table, *(hop.table for hop in self.hops)]
+        return len(self.hops) <= 1 or len(set(tables)) == len(tables)
+
 
 def descents(schema: Schema, table: str, depth: int) -> Iterator[Chain]:
     """Every chain of 1 to `depth` hops that ends at `table`, nearest first.
@@ -59,3 +65,8 @@ def ascents(schema: Schema, table: str, depth: int) -> Iterator[Chain]:
             for reference in schema[chain.end].references
         ]
         yield from level
+
+
+def timed(schema: Schema, chain: Chain) -> bool:
+    """Whether a row's place in time is known: it, or a row on its way to the chain's end, has a time."""
+    return any(schema[table].time is not None for table in (chain.table, *(hop.table for hop in chain.hops[:-1])))

@@ -14,7 +14,8 @@ from rdl.features.chain import Chain
 from rdl.features.families import FAMILIES
 from rdl.features.families.sequence import weight
 from rdl.features.plan import Anchor, Block, Feature, Measure
-from rdl.features.text import TESTS, text_sql
+from rdl.features.reading import finite_sql
+from rdl.features.text import TESTS, has_sql, text_sql
 from rdl.features.uses import POSITION, Uses
 from rdl.timeline import ALWAYS, NEVER, visible_sql
 
@@ -158,15 +159,24 @@ def chain_sql(block: Block) -> tuple[str, str, list[str]]:
 def number_sql(measure: Measure) -> str:
     """SQL of a measure's number in a fact row, a DOUBLE; null where there is none, never NaN, infinite or -0."""
     column = f"f.{quote(measure.column)}"
+    number = finite_sql(column)
     match measure.test:
+        case "" if measure.by:
+            return f"CASE WHEN {_equal(f'f.{quote(measure.by)}', measure.value)} THEN {number} END"
         case "":
-            return f"CASE WHEN isfinite(CAST({column} AS DOUBLE)) THEN CAST({column} AS DOUBLE) + 0e0 END"
+            return number
         case "filled":
             return f"CAST({column} IS NOT NULL AS DOUBLE)"
+        case "has":
+            return has_sql(column, literal(measure.value))
         case test if test in TESTS:
             return text_sql(test, column)
         case _:
-            return f"CAST(CAST({column} AS VARCHAR) IS NOT DISTINCT FROM {literal(measure.value)} AS DOUBLE)"
+            return f"CAST({_equal(column, measure.value)} AS DOUBLE)"
+
+
+def _equal(column: str, value: str) -> str:
+    return f"CAST({column} AS VARCHAR) IS NOT DISTINCT FROM {literal(value)}"
 
 
 def _running(column: str) -> str:

@@ -49,6 +49,7 @@ class PlanSettings:
         recent: how many last rows sequences may look at.
         families: which families to propose; () for all.
         history: whether the caller passes past labels.
+        budget: how many features at most; what lies furthest and tells least is left out, and named.
         label_channels: how many numbers of 0 and 1 tell a past label, one a class; 0 where it is one number.
         label_magnitude: the largest magnitude to expect of a label; up to 1024 times larger ones count exactly.
     """
@@ -63,6 +64,7 @@ class PlanSettings:
     history: bool = True
     label_magnitude: float = 1024.0
     label_channels: int = 0
+    budget: int = 1500
 
     @property
     def windows(self) -> tuple[int, ...]:
@@ -76,19 +78,25 @@ class Measure:
 
     Attributes:
         column: the column of the fact table; `value` of the history.
-        test: "" for the number itself, "filled" for not null, "is" for equal to `value`; of a text `rdl.features.text.TESTS`.
+        test: "" for the number itself, "filled" for not null, "is" for equal to `value`; of a text `rdl.features.text.TESTS`, and
+            "has" for the word `value`.
         scale: the number is kept as round(number * 2**scale), so that sums are exact and do not depend on the order of rows.
+        by: another column; the number is null in rows where that is not `value`.
     """
 
     column: str
     test: str = ""
     value: str = ""
     scale: int = 0
+    by: str = ""
 
     @property
     def label(self) -> str:
         """The measure's part of a feature's name."""
+        if self.by:
+            return f"{self.column}|{self.by}={self.value}"
         told = {"": self.column, "filled": f"{self.column}_known", "is": f"{self.column}={self.value}"}
+        told["has"] = f"{self.column}~{self.value}"
         return told.get(self.test) or f"{self.column}_{self.test}"
 
     @property
@@ -168,14 +176,28 @@ class Feature:
 
 
 @dataclass(frozen=True)
+class Omission:
+    """What a plan leaves out and why: a column, or all features of one family over one block."""
+
+    what: str
+    why: str
+    features: int = 0
+
+
+@dataclass(frozen=True)
 class FeaturePlan:
-    """Blocks and features for one entity table."""
+    """Blocks and features for one entity table.
+
+    Attributes:
+        omitted: what might have been read and is not.
+    """
 
     entity_table: str
     settings: PlanSettings
     blocks: tuple[Block, ...]
     features: tuple[Feature, ...]
     format: int = field(default=FORMAT)
+    omitted: tuple[Omission, ...] = ()
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -227,6 +249,7 @@ class FeaturePlan:
                 PlanSettings(**settings),
                 tuple(_block(b) for b in data["blocks"]),
                 tuple(_feature(f) for f in data["features"]),
+                omitted=tuple(Omission(**o) for o in data.get("omitted", ())),
             )
         except (KeyError, TypeError) as error:
             raise ModelFileError(

@@ -1,41 +1,64 @@
 """From a schema and its survey to a plan: which blocks there are around the entity, and what each family sees in them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rdl.database import Column, Schema, Semantic, Table
-from rdl.features.chain import Chain, ascents, descents
+from rdl.features.budget import within_budget
+from rdl.features.chain import Chain, ascents, descents, timed
 from rdl.features.families import FAMILIES, Context, calendar, relative
+from rdl.features.omitted import name_collisions, unread_columns
 from rdl.features.plan import Anchor, Block, FeaturePlan, Measure, PlanSettings
 from rdl.features.survey import WORDED, ColumnSurvey, Survey
 from rdl.features.text import LENGTH
+from rdl.features.words import Speaker
 
 SCALE_BITS = 32
 """A measure's largest magnitude at the survey takes this many bits; values up to 2**10 times larger still count exactly."""
 MOST_CATEGORIES = 300
+MOST_MEASURES = 40
+"""Of a table that has more, each is told by its main features only."""
 LASTING = 0.5
 """Where a smaller share of rows changes the parent, the last row's is the entity's present group; else the recent ones count."""
 
 
 def plan_features(schema: Schema, entity_table: str, settings: PlanSettings, survey: Survey) -> FeaturePlan:
-    """The plan for one entity table: every block within the depth, and what the families propose for each."""
+    """The plan for one entity table: every block within the depth, and what the families propose for each.
+
+    What exceeds the budget is left out by whole groups; these and the columns that nothing reads are named in `omitted`.
+    """
     blocks = tuple(_blocks(schema, entity_table, settings, survey))
+    speaker = Speaker(schema, entity_table, blocks)
     features = [
         feature
         for block in blocks
         for family in FAMILIES.values()
-        for feature in family.propose(Context(block, settings, schema, survey))
+        for feature in family.propose(Context(block, settings, schema, survey, speaker, _lean(block, blocks)))
     ]
     features += relative.propose(blocks, features)
     features += calendar.propose()
-    unique = {f.name: f for f in features}
-    plan = FeaturePlan(entity_table, settings, blocks, tuple(unique.values()))
+    unique = tuple({f.name: f for f in features}.values())
+    kept, beyond = within_budget(blocks, unique, settings)
+    unread = unread_columns(schema, entity_table, settings.depth, blocks, unique, kept, survey)
+    omitted = (*beyond, *name_collisions(features), *unread)
+    plan = FeaturePlan(entity_table, settings, blocks, tuple(kept), omitted=omitted)
     return plan.keep(*settings.families) if settings.families else plan
+
+
+def _lean(block: Block, blocks: Sequence[Block]) -> bool:
+    """Whether only the main features of a block are worth proposing: a nearer one reads the same table, or it is far or wide."""
+    if len(block.measures) > MOST_MEASURES or len(block.attributes) > MOST_MEASURES:
+        return True
+    if block.anchor is not Anchor.SELF or block.facts is None or not block.facts.hops:
+        return block.ascent is not None and len(block.ascent.hops) > 1
+    hops = len(block.facts.hops)
+    own = [b.facts for b in blocks if b.anchor is Anchor.SELF and b.facts and b.facts.hops]
+    return hops > 2 or any(f.table == block.facts.table and len(f.hops) < hops for f in own)
 
 
 def _blocks(schema: Schema, entity: str, settings: PlanSettings, survey: Survey) -> Iterator[Block]:
     yield Block(entity, Anchor.SELF, Chain(entity))
-    own = [_own(schema, chain, survey) for chain in descents(schema, entity, settings.depth) if chain.table != entity]
+    own = [_own(schema, chain, survey) for chain in descents(schema, entity, settings.depth)]
     yield from own
     if settings.history:
         yield Block("history", Anchor.SELF, None, _label(settings), family="target")
@@ -63,8 +86,8 @@ def _groups(table: Table, survey: Survey) -> list[str]:
 
 def _own(schema: Schema, chain: Chain, survey: Survey) -> Block:
     table = schema[chain.table]
-    categories = tuple(c.name for c in table.features if _categorical(c) and _values(survey, table, c) > 1)
-    references = tuple(r.column for r in table.references if r.column != chain.hops[0].column)
+    categories = tuple(c.name for c in table.features if _categorical(c) and survey.columns[table.name, c.name].distinct > 1)
+    references = tuple(r.column for r in table.references if r.column != chain.hops[0].column and len(r.columns) == 1)
     return Block(str(chain), Anchor.SELF, chain, _measures(table, survey), (*categories, *references))
 
 
@@ -78,13 +101,18 @@ def _records(schema: Schema, entity: str, own: list[Block], settings: PlanSettin
     for block in sorted((Block(entity, Anchor.SELF, Chain(entity)), *own), key=lambda b: (-survey.rows[b.table], b.name)):
         assert block.facts is not None
         for ascent in ascents(schema, block.facts.table, settings.depth):
-            if ascent.end != entity and ascent.hops[:1] != block.facts.hops[:1] and _lives(schema, ascent, settings, survey):
+            if _elsewhere(block.facts, ascent, survey) and _lives(schema, ascent, settings, survey):
                 leading.setdefault((ascent.end, ascent.hops[-1].column), {}).setdefault(block.table, (block, ascent))
     for (end, _), sources in leading.items():
         for facts in descents(schema, end, settings.depth):
-            if schema[facts.table].time is not None and facts.table != entity:
+            if facts.straight and timed(schema, facts):
                 source, ascent = sources.get(facts.table) or next(iter(sources.values()))
                 yield _record(schema, source, ascent, facts, survey)
+
+
+def _elsewhere(facts: Chain, ascent: Chain, survey: Survey) -> bool:
+    """Whether a chain leads from the rows to others than those they belong to."""
+    return ascent.straight and ascent.hops[:1] != facts.hops[:1] and survey.echo.get((facts, ascent), 0.0) < LASTING
 
 
 def _record(schema: Schema, source: Block, ascent: Chain, facts: Chain, survey: Survey) -> Block:
@@ -131,7 +159,8 @@ def _column_measures(column: Column, seen: ColumnSurvey | None) -> Iterator[Meas
 
 
 def _scale(magnitude: float) -> int:
-    return SCALE_BITS - math.ceil(math.log2(magnitude)) if magnitude > 0 else SCALE_BITS
+    """Bits after the point; 2**scale and its inverse stay within a double's range."""
+    return max(-900, min(SCALE_BITS - math.ceil(math.log2(magnitude)), 900)) if magnitude > 0 else SCALE_BITS
 
 
 def _label(settings: PlanSettings) -> tuple[Measure, ...]:
@@ -142,8 +171,3 @@ def _label(settings: PlanSettings) -> tuple[Measure, ...]:
 
 def _categorical(column: Column) -> bool:
     return column.semantic in (Semantic.CATEGORICAL, Semantic.BOOLEAN)
-
-
-def _values(survey: Survey, table: Table, column: Column) -> int:
-    seen = survey.columns.get((table.name, column.name))
-    return seen.distinct if seen and seen.distinct <= MOST_CATEGORIES else 0

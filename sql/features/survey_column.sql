@@ -8,6 +8,7 @@ WITH seen AS (
 )
 SELECT
     (SELECT coalesce(count(value) / nullif(count(*), 0), 0.0) FROM seen) AS filled,
+    (SELECT count(magnitude) FILTER (isfinite(magnitude)) FROM seen) AS readable,
     (SELECT coalesce(max(magnitude) FILTER (isfinite(magnitude)), 0.0) FROM seen) AS magnitude,
     (SELECT count(*) FROM counted) AS distinct_values,
     (SELECT list(value ORDER BY n DESC, value) FROM (SELECT * FROM counted ORDER BY n DESC, value LIMIT {top})) AS top

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tests.cli.calls import call
@@ -11,7 +12,10 @@ from tests.model.world import tables, write
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("cli") / "p", tables()).project.root
+    content = tables()
+    nothing = pa.nulls(len(content["users"]), pa.float64())
+    content["users"] = content["users"].append_column("nothing", nothing)
+    return write(tmp_path_factory.mktemp("cli") / "p", content).project.root
 
 
 def test__features__untrained__lists_what_a_fit_chooses_among(
@@ -19,9 +23,11 @@ def test__features__untrained__lists_what_a_fit_chooses_among(
 ) -> None:
     assert call(monkeypatch, "features", "active", "--project", world) == 0
     head, families, *rows = capsys.readouterr().out.splitlines()
+    rows, left = rows[: rows.index("left out:")], rows[rows.index("left out:") + 1 :]
+    assert any(line.strip().startswith("users.nothing: it has no visible value") for line in left)
     assert head.startswith(f"active: {len(rows)} features, of which a fit keeps")
     assert "target" in families
-    assert any(row.split()[0] == "events.user.count.all" and "rows of events in all" in row for row in rows)
+    assert any(row.split()[0] == "events.user.count.all" and "number of the user's events over all time" in row for row in rows)
     assert call(monkeypatch, "features", "active", "--project", world, "--json") == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["trained"], len(said["plan"]["features"]), said["importance"]) == (False, len(rows), {})
@@ -35,7 +41,7 @@ def test__features__sql__is_that_of_the_feature_and_of_what_it_is_the_difference
     difference = next(f for f in plan["features"] if f["operands"])
     assert call(monkeypatch, "features", "active", "--sql", difference["name"], "--project", world) == 0
     told = capsys.readouterr().out
-    assert [line for line in told.splitlines() if line.startswith("-- ") and ": " in line and "[" in line]
+    assert [line for line in told.splitlines() if line.startswith("-- ") and f": {difference['provenance']}" in line]
     assert all(f"-- {operand}: " in told for operand in difference["operands"])
     assert told.count("CREATE OR REPLACE TEMP TABLE feature_facts") == 2
     assert call(monkeypatch, "features", "active", "--sql", "calendar.year", "--project", world) == 0

@@ -1,6 +1,6 @@
 """Small random databases for the laws of features: ties, nulls, a self reference, a cycle of references, two-hop chains."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -27,16 +27,30 @@ TYPES = {
 
 
 @dataclass(frozen=True)
+class Shape:
+    """References and columns by table, which tables have no time, and the columns of composite references."""
+
+    references: dict
+    columns: dict
+    static: tuple = ()
+    parts: dict = field(default_factory=dict)
+
+
+SHOP = Shape(REFERENCES, COLUMNS, ("shops",))
+
+
+@dataclass(frozen=True)
 class World:
     """Rows by table: dicts with `_row`, `_time`, `_ref_*` and the columns; past labels as (entity, time, value)."""
 
     rows: dict
     history: list
+    shape: Shape = SHOP
 
     @property
     def schema(self):
         """The schema as ingestion would state it."""
-        return Schema({name: _table(name, rows) for name, rows in self.rows.items()})
+        return Schema({name: _table(name, rows, self.shape) for name, rows in self.rows.items()})
 
     def engine(self, folder, threads=2):
         """An engine over the rows, written as ingestion writes them."""
@@ -45,50 +59,56 @@ class World:
             connection.execute(f"ATTACH {literal(str(path))} AS db").fetchall()
             connection.execute("CREATE SCHEMA db.rows").fetchall()
             for name, rows in self.rows.items():
-                connection.register("incoming", arrow(name, rows))
+                connection.register("incoming", arrow(name, rows, self.shape))
                 connection.execute(f"CREATE TABLE db.rows.{name} AS SELECT * FROM incoming").fetchall()
                 connection.unregister("incoming")
         return Engine(path, "1GB", threads, folder / "tmp")
 
 
-def _table(name, rows):
-    references = tuple(Reference(c, p) for c, p in REFERENCES[name].items())
-    structure = (
-        Column("id", Semantic.IDENTIFIER, "BIGINT"),
-        *(Column(r.column, Semantic.CATEGORICAL, "BIGINT") for r in references),
-    )
-    columns = (*structure, *(Column(c, s, "") for c, s in COLUMNS[name].items()))
-    timed = name != "shops"
-    return Table(name, ("id",), "at" if timed else None, 0, references, columns, len(rows))
+def _table(name, rows, shape):
+    references = tuple(Reference(c, p, (), shape.parts.get(c, ())) for c, p in shape.references.get(name, {}).items())
+    natives = dict.fromkeys(c for r in references for c in r.columns)
+    structure = (Column("id", Semantic.IDENTIFIER, "BIGINT"), *(Column(c, Semantic.CATEGORICAL, "BIGINT") for c in natives))
+    columns = (*structure, *(Column(c, s, "") for c, s in shape.columns.get(name, {}).items()))
+    return Table(name, ("id",), None if name in shape.static else "at", 0, references, columns, len(rows))
 
 
-def arrow(name, rows):
+def arrow(name, rows, shape=SHOP):
     """A table's rows as Arrow."""
     types = {"_row": pa.int64(), "_time": pa.int64(), "id": pa.int64()}
-    types |= {f"{p}{c}": pa.int64() for c in REFERENCES[name] for p in ("_ref_", "")}
-    types |= {c: TYPES[s] for c, s in COLUMNS[name].items()}
+    for column in shape.references.get(name, {}):
+        types |= {f"_ref_{column}": pa.int64(), **dict.fromkeys(shape.parts.get(column, (column,)), pa.int64())}
+    types |= {c: TYPES[s] for c, s in shape.columns.get(name, {}).items()}
     return pa.table({c: pa.array([r[c] for r in rows], t) for c, t in types.items()})
 
 
 def make(seed, users=6, orders=40, lines=60, span=60):
-    """A random world: times are whole days within `span`, so that ties and windows' edges are common."""
+    """A random shop: times are whole days within `span`, so that ties and windows' edges are common."""
+    return shaped(seed, SHOP, {"users": users, "shops": 3, "orders": orders, "lines": lines}, "users", span)
+
+
+def shaped(seed, shape, sizes, entity, span=60, early=5):
+    """A random world of any shape, with `sizes` rows a table; entities come within the first `early` days."""
     rng = np.random.default_rng(seed)
-    sizes = {"users": users, "shops": 3, "orders": orders, "lines": lines}
-    rows = {name: [_row(rng, name, sizes, span) for _ in range(n)] for name, n in sizes.items()}
+    rows = {
+        name: [_row(rng, name, sizes, early if name == entity else 0, span, shape) for _ in range(n)] for name, n in sizes.items()
+    }
     for table in rows.values():
         table.sort(key=lambda r: r["_time"])
         for i, row in enumerate(table):
             row["_row"] = row["id"] = i
-    history = [(int(rng.integers(users)), int(rng.integers(span)) * DAY, float(rng.integers(2))) for _ in range(30)]
-    return World(rows, history)
+    history = [(int(rng.integers(sizes[entity])), int(rng.integers(span)) * DAY, float(rng.integers(2))) for _ in range(30)]
+    return World(rows, history, shape)
 
 
-def _row(rng, name, sizes, span):
-    time = ALWAYS if name == "shops" else NEVER if rng.random() < 0.05 else int(rng.integers(span)) * DAY
-    row = {"_time": int(rng.integers(5)) * DAY if name == "users" else time}
-    for column, parent in REFERENCES[name].items():
-        row[f"_ref_{column}"] = row[column] = None if rng.random() < 0.1 else int(rng.integers(sizes[parent]))
-    for column, semantic in COLUMNS[name].items():
+def _row(rng, name, sizes, early, span, shape):
+    time = NEVER if rng.random() < 0.05 else int(rng.integers(span)) * DAY
+    row = {"_time": ALWAYS if name in shape.static else int(rng.integers(early)) * DAY if early else time}
+    for column, parent in shape.references.get(name, {}).items():
+        found = None if rng.random() < 0.1 else int(rng.integers(sizes[parent]))
+        row[f"_ref_{column}"] = found
+        row.update(dict.fromkeys(shape.parts.get(column, (column,)), found))
+    for column, semantic in shape.columns.get(name, {}).items():
         row[column] = None if rng.random() < 0.15 else value(rng, semantic)
     return row
 

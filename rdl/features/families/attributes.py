@@ -1,19 +1,24 @@
 """What a row says of itself: columns of the entity and of its last rows, and of their parents."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rdl.database import Column, Semantic, quote
 from rdl.features.chain import Chain, ascents
 from rdl.features.families.family import Context, Family
-from rdl.features.plan import Anchor, Feature
+from rdl.features.plan import Anchor, Feature, Measure
+from rdl.features.reading import PARTS, finite_sql, moment_sql, part_sql
 from rdl.features.survey import WORDED
 from rdl.features.text import TESTS, text_sql
 from rdl.features.uses import Uses
+from rdl.features.words import single, spoken
+from rdl.timeline import visible_sql
 
 NAME = "attributes"
+MOMENTS = (Semantic.TIMESTAMP, Semantic.DATE)
 
 MOST_VALUES = 300
-"""Categories with more distinct values name things rather than describe them."""
+"""Categories with more distinct values name things rather than describe them; past labels tell of those (see `alike`)."""
 
 
 def _propose(context: Context) -> Iterator[Feature]:
@@ -21,61 +26,73 @@ def _propose(context: Context) -> Iterator[Feature]:
     if block.anchor is not Anchor.SELF or block.facts is None:
         return
     own = Chain(block.facts.table)
-    for chain in (own, *ascents(context.schema, own.table, context.settings.depth)):
+    last_values = block.facts.hops and context.timed and not context.lean
+    for chain in (own, *(() if context.lean else ascents(context.schema, own.table, context.settings.depth))):
         if block.facts.hops and chain.hops[:1] == block.facts.hops[:1]:
             continue
         table = context.schema[chain.end]
         for column in table.features:
-            if chain.hops or not block.facts.hops or column.semantic is not Semantic.NUMERIC:
+            if chain.hops or not last_values or column.semantic is not Semantic.NUMERIC:
                 yield from _of(context, chain, column)
-        single = chain.hops and chain.hops[-1].column in {c.name for c in context.schema[own.table].columns}
-        if single and 1 < context.survey.rows[table.name] <= MOST_VALUES and len(chain.hops) == 1:
-            yield _feature(context, Chain(own.table), Column(chain.hops[-1].column, Semantic.CATEGORICAL, ""))
+        named = len(chain.hops) == 1 and chain.hops[0].column in {c.name for c in context.schema[own.table].columns}
+        if named and 1 < context.survey.rows[table.name] <= MOST_VALUES:
+            yield _feature(context, Chain(own.table), Column(chain.hops[0].column, Semantic.CATEGORICAL, ""))
 
 
 def _of(context: Context, chain: Chain, column: Column) -> Iterator[Feature]:
-    surveyed = context.survey.columns.get((chain.end, column.name))
-    match column.semantic:
-        case Semantic.NUMERIC:
-            keep = surveyed is not None and surveyed.distinct > 1
-        case Semantic.CATEGORICAL | Semantic.BOOLEAN:
-            keep = surveyed is not None and 1 < surveyed.distinct <= MOST_VALUES
-        case Semantic.TIMESTAMP | Semantic.DATE:
-            keep = True
-        case _:
-            keep = False
-    if keep:
-        yield _feature(context, chain, column)
-    elif column.semantic in WORDED and surveyed is not None and surveyed.filled > 0:
+    seen = context.survey.columns.get((chain.end, column.name))
+    if seen is None or seen.filled == 0:
+        return
+    if column.semantic is Semantic.EMBEDDING:
+        for part in range(min(PARTS, seen.length)):
+            yield _part(context, chain, column, part)
+    elif column.semantic in WORDED:
         for test in TESTS:
             yield _words(context, chain, column, test)
+    elif column.semantic in MOMENTS or (
+        seen.distinct > 1 and (column.semantic is Semantic.NUMERIC or seen.distinct <= MOST_VALUES)
+    ):
+        yield _feature(context, chain, column)
 
 
 def _feature(context: Context, chain: Chain, column: Column) -> Feature:
-    aged = column.semantic in (Semantic.TIMESTAMP, Semantic.DATE)
-    family = "static" if context.block.facts and not context.block.facts.hops else NAME
+    aged = column.semantic in MOMENTS
+    said = f"{spoken(column.name)} of {_row(context, chain)}"
     suffix = ".".join((*(h.column for h in chain.hops), column.name))
-    said = f"{'days from ' if aged else ''}{column.name} of {chain.end}{' to the cutoff' if aged else ''}, at the last row"
-    feature = context.feature(
-        NAME,
-        f"@{suffix}",
-        "age" if aged else "value",
-        said,
+    return _made(
+        context,
+        suffix,
+        "value" if not aged else "age" if column.semantic is Semantic.DATE else "since",
+        f"days from {said} to the cutoff" if aged else said,
         column=column.name,
         ascent=chain,
         categorical=column.semantic in (Semantic.CATEGORICAL, Semantic.BOOLEAN),
         aged=aged,
     )
-    return Feature(**{**feature.__dict__, "family": family})
 
 
 def _words(context: Context, chain: Chain, column: Column, test: str) -> Feature:
     """How long a text is, or how many of its words fall into one bucket."""
-    family = "static" if context.block.facts and not context.block.facts.hops else NAME
     suffix = ".".join((*(h.column for h in chain.hops), column.name, test))
-    says = f"{test} of {column.name} of {chain.end}, at the last row"
-    feature = context.feature(NAME, f"@{suffix}", test, says, column=column.name, ascent=chain)
-    return Feature(**{**feature.__dict__, "family": family})
+    says = single(Measure(column.name, test), _row(context, chain))
+    return _made(context, suffix, test, says, column=column.name, ascent=chain)
+
+
+def _part(context: Context, chain: Chain, column: Column, part: int) -> Feature:
+    """The sum of every eighth number of an embedding."""
+    suffix = ".".join((*(h.column for h in chain.hops), column.name, f"part{part}"))
+    says = f"part {part + 1} of {spoken(column.name)} of {_row(context, chain)}"
+    return _made(context, suffix, "part", says, column=column.name, ascent=chain, parameter=float(part))
+
+
+def _row(context: Context, chain: Chain) -> str:
+    return context.speaker.above(context.speaker.last(context.block), chain)
+
+
+def _made(context: Context, suffix: str, aggregate: str, says: str, **facts: object) -> Feature:
+    """A feature of the entity itself is static; one of its last rows is not."""
+    own = context.block.facts is not None and not context.block.facts.hops
+    return replace(context.feature(NAME, f"@{suffix}", aggregate, says, **facts), family="static" if own else NAME)
 
 
 def _sql(feature: Feature, uses: Uses) -> str:
@@ -85,10 +102,14 @@ def _sql(feature: Feature, uses: Uses) -> str:
     if feature.categorical:
         return f"CAST({column} AS VARCHAR)"
     if feature.aged:
-        return uses.days("p.as_of", f"epoch_us(CAST({column} AS TIMESTAMP))")
+        moment = moment_sql(column)
+        seen = moment if feature.aggregate == "age" else f"CASE WHEN {visible_sql(moment, 'p.as_of')} THEN {moment} END"
+        return uses.days("p.as_of", seen)
+    if feature.aggregate == "part":
+        return part_sql(column, int(feature.parameter))
     if feature.aggregate in TESTS:
         return text_sql(feature.aggregate, column)
-    return f"CASE WHEN isfinite(CAST({column} AS DOUBLE)) THEN CAST({column} AS DOUBLE) END"
+    return finite_sql(column)
 
 
 FAMILY = Family(NAME, _propose, _sql)

@@ -4,19 +4,60 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rdl.database import Schema
-from rdl.features.plan import Block, Feature, PlanSettings
+from rdl.features.chain import timed
+from rdl.features.plan import Anchor, Block, Feature, PlanSettings
+from rdl.features.rhythm import rhythmic
 from rdl.features.survey import Survey
 from rdl.features.uses import Uses
+from rdl.features.words import Speaker, measured
 
 
 @dataclass(frozen=True)
 class Context:
-    """A block and what a proposer may consult about it."""
+    """A block and what a proposer may consult about it.
+
+    Attributes:
+        speaker: tells which rows the block reads.
+        lean: whether the block says little that a nearer one does not, or has very many columns: only its main features are worth
+            proposing.
+    """
 
     block: Block
     settings: PlanSettings
     schema: Schema
     survey: Survey
+    speaker: Speaker
+    lean: bool = False
+
+    @property
+    def rows(self) -> str:
+        """The block's rows in words."""
+        return self.speaker.rows(self.block)
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Time windows over the rows, shortest first, after the horizon and the rows' own rhythm."""
+        gap = self.survey.gaps.get(self.block.facts, 0) if self.block.facts else 0
+        return rhythmic(self.settings.windows, gap)
+
+    @property
+    def long(self) -> tuple[int, ...]:
+        """A long time window, and all history."""
+        return (self.settings.windows[-2:][0], 0)
+
+    @property
+    def mine(self) -> bool:
+        """Whether the rows are the entity's own, below it or of its past labels."""
+        return self.block.anchor is Anchor.SELF and not (self.block.facts and not self.block.facts.hops)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the rows have an order in time; what has none knows no windows, gaps or sequences."""
+        return self.block.facts is None or timed(self.schema, self.block.facts)
+
+    def told(self, stat: str, measure: int, rows: str | None = None) -> str:
+        """A statistic of one of the block's measures in words."""
+        return measured(stat, self.block.measures[measure], self.rows if rows is None else rows)
 
     def feature(self, proposer: str, suffix: str, aggregate: str, says: str, **facts: object) -> Feature:
         """A feature of the block, named `block.suffix`, counted under the block's family where it has one."""
@@ -26,7 +67,7 @@ class Context:
             proposer=proposer,
             aggregate=aggregate,
             block=self.block.name,
-            provenance=f"{says} [{self.block.name}]",
+            provenance=says,
             **facts,  # type: ignore[arg-type]
         )
 

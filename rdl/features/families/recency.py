@@ -10,19 +10,20 @@ NAME = "recency"
 
 
 def _propose(context: Context) -> Iterator[Feature]:
-    block = context.block
-    if block.facts and (not block.facts.hops or context.schema[block.facts.table].time is None):
+    block, rows = context.block, context.rows
+    if not context.timed or (block.facts and not block.facts.hops):
         return
+    if block.anchor not in (Anchor.SELF, Anchor.LAST, Anchor.WORLD):
+        return
+    yield context.feature(NAME, "age_last", "age_last", f"days from the last of {rows} to the cutoff", aged=True)
     if block.anchor is Anchor.WORLD:
-        yield context.feature(NAME, "age_last", "age_last", f"days from the last row of {block.table} to the cutoff", aged=True)
-    if block.anchor not in (Anchor.SELF, Anchor.LAST):
         return
-    yield context.feature(NAME, "age_last", "age_last", f"days from the last row of {block.table} to the cutoff", aged=True)
-    yield context.feature(NAME, "age_first", "age_first", f"days from the first row of {block.table} to the cutoff", aged=True)
+    yield context.feature(NAME, "age_first", "age_first", f"days from the first of {rows} to the cutoff", aged=True)
     if block.anchor is Anchor.SELF:
-        yield context.feature(NAME, "gap_mean", "gap_mean", f"mean days between rows of {block.table}")
-        yield context.feature(NAME, "gap_last", "gap_last", f"days between the last two rows of {block.table}")
-        yield context.feature(NAME, "overdue", "overdue", f"days since the last row of {block.table} over the mean gap, at as_of")
+        yield context.feature(NAME, "gap_mean", "gap_mean", f"mean days between {rows}")
+        yield context.feature(NAME, "gap_last", "gap_last", f"days between the last two of {rows}")
+        overdue = f"days since the last of {rows} over the mean days between them"
+        yield context.feature(NAME, "overdue", "overdue", overdue)
 
 
 def _sql(feature: Feature, uses: Uses) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rdl.features.families.family import Context, Family
 from rdl.features.plan import Anchor, Feature
 from rdl.features.uses import Uses
+from rdl.features.words import single, spoken
 
 NAME = "sequence"
 
@@ -22,43 +23,40 @@ def _propose(context: Context) -> Iterator[Feature]:
     if block.anchor not in (Anchor.SELF, Anchor.LAST) or (block.facts and not block.facts.hops):
         return
     own = block.anchor is Anchor.SELF
-    for i, measure in enumerate(block.measures):
+    for i, measure in enumerate(block.measures if context.timed and not context.lean else ()):
         yield from _means(context, i, own)
         if own:
             yield from _values(context, i, 0 if measure.test else 2)
         if own and not measure.test:
             yield from _shape(context, i, settings.counts[1])
-    for attribute in block.attributes if own else ():
-        yield context.feature(
-            NAME,
-            f"{attribute}.distinct.last{settings.recent}",
-            "distinct",
-            f"distinct {attribute} in the last {settings.recent} rows of {block.table}",
-            column=attribute,
-            rows=settings.recent,
-        )
+    for attribute in block.attributes if own and not context.lean else ():
+        said = f"number of distinct {spoken(attribute)} in the last {settings.recent} of {context.rows}"
+        suffix = f"{attribute}.distinct.last{settings.recent}"
+        yield context.feature(NAME, suffix, "distinct", said, column=attribute, rows=settings.recent)
 
 
 def _means(context: Context, measure: int, own: bool) -> Iterator[Feature]:
     """Plain and weighted means; of a group only the longer ones, for it has more rows at a time."""
     settings = context.settings
     for rows in settings.counts if own else settings.counts[1:]:
-        yield _of(context, "mean", measure, rows, f"mean of the last {rows}")
+        yield _of(context, "mean", measure, rows, context.told("mean", measure, f"the last {rows} of {context.rows}"))
     for place, half_life in enumerate(settings.half_lives):
         if own or place + 1 == len(settings.half_lives):
-            says = f"mean with half-life {half_life:g} rows"
+            says = f"{context.told('mean', measure)}, a row {half_life:g} further back weighs half"
             yield _of(context, f"ewm{half_life:g}", measure, settings.recent, says, float(place))
 
 
 def _values(context: Context, measure: int, most: int) -> Iterator[Feature]:
     for back in range(most + 1):
-        yield _of(context, "last", measure, back, f"the value {back} rows before the last")
+        says = single(context.block.measures[measure], context.speaker.last(context.block, back))
+        yield _of(context, "last", measure, back, says)
 
 
 def _shape(context: Context, measure: int, rows: int) -> Iterator[Feature]:
-    yield _of(context, "low", measure, rows, f"least of the last {rows}")
-    yield _of(context, "high", measure, rows, f"greatest of the last {rows}")
-    yield _of(context, "trend", measure, rows, f"least-squares slope a row over the last {rows}")
+    last = f"the last {rows} of {context.rows}"
+    yield _of(context, "low", measure, rows, context.told("least", measure, last))
+    yield _of(context, "high", measure, rows, context.told("greatest", measure, last))
+    yield _of(context, "trend", measure, rows, f"{context.told('trend in', measure, last)}, a row")
 
 
 def _of(context: Context, aggregate: str, measure: int, rows: int, says: str, parameter: float = 0.0) -> Feature:
@@ -70,16 +68,8 @@ def _of(context: Context, aggregate: str, measure: int, rows: int, says: str, pa
         if aggregate == "last"
         else f"{label}.{aggregate}.last{rows}"
     )
-    return context.feature(
-        NAME,
-        suffix,
-        aggregate,
-        f"{says} of {label} of {context.block.table}",
-        measure=measure,
-        column=label,
-        rows=rows,
-        parameter=parameter,
-    )
+    facts = {"measure": measure, "column": label, "rows": rows, "parameter": parameter}
+    return context.feature(NAME, suffix, aggregate, says, **facts)
 
 
 def _sql(feature: Feature, uses: Uses) -> str:

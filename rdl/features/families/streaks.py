@@ -7,33 +7,43 @@ back counts as that far.
 from collections.abc import Iterator
 
 from rdl.features.families.family import Context, Family
-from rdl.features.plan import Anchor, Feature
+from rdl.features.plan import Feature
 from rdl.features.uses import GAP, POSITION, Uses
+from rdl.features.words import marked, span
 
 NAME = "streaks"
 
 
 def _propose(context: Context) -> Iterator[Feature]:
-    block, settings = context.block, context.settings
-    if block.anchor is not Anchor.SELF or (block.facts and not (block.facts.hops and context.schema[block.facts.table].time)):
+    block = context.block
+    if not context.mine or not context.timed or context.lean:
         return
     for i, measure in enumerate(block.measures):
-        if block.facts and (measure.test not in ("is", "filled") or len(block.facts.hops) > 1):
-            continue
-        said = f"{measure.label} of {block.table}"
-        facts = {"measure": i, "column": measure.label, "rows": settings.recent}
-        yield context.feature(NAME, f"{measure.label}.streak", "streak", f"last rows in a row with {said}", **facts)
-        yield context.feature(NAME, f"{measure.label}.since", "since", f"rows since the last one with {said}", **facts)
-        yield context.feature(
-            NAME, f"{measure.label}.age", "age_of", f"days from the last row with {said} to the cutoff", aged=True, **facts
-        )
+        if not block.facts or (measure.test in ("is", "filled") and len(block.facts.hops) == 1):
+            yield from _runs(context, i)
     if block.facts:
-        facts = {"rows": settings.recent, "parameter": float(settings.horizon)}
-        yield context.feature(NAME, "episode.rows", "episode_rows", f"rows of {block.table} in the present episode", **facts)
-        yield context.feature(
-            NAME, "episode.age", "episode_age", f"days from the start of the present episode of {block.table}", aged=True, **facts
-        )
-        yield context.feature(NAME, "episodes", "episodes", f"episodes of {block.table} in the last rows", **facts)
+        yield from _episodes(context)
+
+
+def _runs(context: Context, measure: int) -> Iterator[Feature]:
+    label, rows = context.block.measures[measure].label, context.rows
+    said = marked(context.block.measures[measure])
+    facts = {"measure": measure, "column": label, "rows": context.settings.recent}
+    yield context.feature(NAME, f"{label}.streak", "streak", f"last {said} in a row among {rows}", **facts)
+    yield context.feature(NAME, f"{label}.since", "since", f"number of {rows} since the last {said}", **facts)
+    age = f"days from the last {said} among {rows} to the cutoff"
+    yield context.feature(NAME, f"{label}.age", "age_of", age, aged=True, **facts)
+
+
+def _episodes(context: Context) -> Iterator[Feature]:
+    settings, rows = context.settings, context.rows
+    gap = f"no gap over {span(settings.horizon).removeprefix('in the last ')}"
+    facts = {"rows": settings.recent, "parameter": float(settings.horizon)}
+    yield context.feature(NAME, "episode.rows", "episode_rows", f"number of {rows} in the present run with {gap}", **facts)
+    age = f"days from the start of the present run of {rows} with {gap} to the cutoff"
+    yield context.feature(NAME, "episode.age", "episode_age", age, aged=True, **facts)
+    runs = f"number of runs with {gap} among the last {settings.recent} of {rows}"
+    yield context.feature(NAME, "episodes", "episodes", runs, **facts)
 
 
 def _sql(feature: Feature, uses: Uses) -> str:

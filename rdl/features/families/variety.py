@@ -6,29 +6,25 @@ What is not among the frequent values counts as one more value, so the numbers f
 from collections.abc import Iterator
 
 from rdl.features.families.family import Context, Family
-from rdl.features.plan import Anchor, Block, Feature, describe
+from rdl.features.plan import Block, Feature, describe
 from rdl.features.uses import POSITION, Uses
+from rdl.features.words import span, spoken
 
 NAME = "variety"
 
 
 def _propose(context: Context) -> Iterator[Feature]:
     block = context.block
-    if block.anchor is not Anchor.SELF or not block.facts or not block.facts.hops:
+    if not context.mine or not block.facts or context.lean:
         return
     for column, measures in _values(block).items():
         if len(measures) < 2:
             continue
-        for window in (context.settings.windows[1], 0):
-            for aggregate, says in (("entropy", "entropy"), ("dominance", "share of the most frequent value")):
-                yield context.feature(
-                    NAME,
-                    f"{column}.{aggregate}.{describe(window)}",
-                    aggregate,
-                    f"{says} of {column} of {block.table} in {describe(window)}",
-                    column=column,
-                    window=window,
-                )
+        for window in (context.settings.windows[:2][-1], 0) if context.timed else (0,):
+            for aggregate, says in (("entropy", "how mixed"), ("dominance", "share of the most frequent")):
+                mixed = f"{says} {spoken(column)} {'is among' if aggregate == 'entropy' else 'among'} {context.rows} {span(window)}"
+                suffix = f"{column}.{aggregate}.{describe(window)}"
+                yield context.feature(NAME, suffix, aggregate, mixed, column=column, window=window)
 
 
 def _values(block: Block) -> dict[str, list[int]]:

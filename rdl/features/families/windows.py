@@ -6,8 +6,10 @@ from itertools import pairwise
 from rdl.features.families.family import Context, Family
 from rdl.features.plan import Anchor, Feature, describe
 from rdl.features.uses import MOMENT, POSITION, Uses
+from rdl.features.words import span
 
 NAME = "windows"
+_SAYS = {"mean": "mean", "std": "spread", "min": "least", "max": "greatest"}
 
 
 def _propose(context: Context) -> Iterator[Feature]:
@@ -15,46 +17,52 @@ def _propose(context: Context) -> Iterator[Feature]:
     if block.facts and block.anchor is Anchor.SELF and not block.facts.hops:
         return
     for window in windows:
-        yield context.feature(
-            NAME, f"count.{describe(window)}", "count", f"rows of {block.table} in {describe(window)}", window=window
-        )
+        said = f"{context.rows}{_when(context, window)}"
+        yield context.feature(NAME, f"count.{describe(window)}", "count", f"number of {said}", window=window)
         if block.anchor in (Anchor.WORLD, Anchor.SEASON):
-            yield context.feature(
-                NAME, f"times.{describe(window)}", "times", f"distinct times of {block.table} in {describe(window)}", window=window
-            )
+            yield context.feature(NAME, f"times.{describe(window)}", "times", f"number of distinct times of {said}", window=window)
     for i, measure in enumerate(block.measures):
-        for window in windows:
+        for window in _main(context, windows):
             yield _of(context, "mean", i, window)
-        if block.anchor is Anchor.SELF and not measure.test:
-            for window in (context.settings.windows[-2], 0):
+        if context.mine and not measure.test and not context.lean:
+            for window in context.long if context.timed else (0,):
                 yield _of(context, "std", i, window)
             yield _of(context, "min", i, 0)
             yield _of(context, "max", i, 0)
-    if block.anchor is Anchor.SELF:
-        for short, long in pairwise(windows[:-1]):
-            yield context.feature(
-                NAME,
-                f"burst.{describe(short)}",
-                "burst",
-                f"rows of {block.table} in {describe(short)} over those in {describe(long)}",
-                window=short,
-                parameter=float(long),
-            )
+    if context.mine and not context.lean:
+        yield from _bursts(context, windows[:-1])
+
+
+def _bursts(context: Context, windows: tuple[int, ...]) -> Iterator[Feature]:
+    for short, long in pairwise(windows):
+        said = f"number of {context.rows} {span(short)} over that {span(long)}"
+        yield context.feature(NAME, f"burst.{describe(short)}", "burst", said, window=short, parameter=float(long))
 
 
 def _windows(context: Context) -> tuple[int, ...]:
     windows = context.settings.windows
+    if not context.timed:
+        return (0,)
+    two = tuple(dict.fromkeys(windows[min(i, len(windows) - 1)] for i in (1, 3)))
     match context.block.anchor:
         case Anchor.SELF:
-            return (*windows, 0)
-        case Anchor.LAST:
-            return (windows[1], windows[3], 0)
-        case Anchor.RECENT | Anchor.PEERS:
-            return (windows[1], windows[3], 0)
+            return (*context.windows, 0)
         case Anchor.WORLD:
-            return (windows[1], windows[3])
+            return two
         case Anchor.SEASON:
             return (context.settings.horizon,)
+        case _:
+            return (*two, 0)
+
+
+def _when(context: Context, window: int) -> str:
+    """The window in words; a season's is in the name of its rows."""
+    return "" if context.block.anchor is Anchor.SEASON else f" {span(window)}"
+
+
+def _main(context: Context, windows: tuple[int, ...]) -> tuple[int, ...]:
+    """The windows of means: of a lean block one and all history."""
+    return windows[-3::2] if context.lean and len(windows) > 2 else windows
 
 
 def _of(context: Context, aggregate: str, measure: int, window: int) -> Feature:
@@ -63,7 +71,7 @@ def _of(context: Context, aggregate: str, measure: int, window: int) -> Feature:
         NAME,
         f"{label}.{aggregate}.{describe(window)}",
         aggregate,
-        f"{aggregate} of {label} of {context.block.table} in {describe(window)}",
+        f"{context.told(_SAYS[aggregate], measure)}{_when(context, window)}",
         measure=measure,
         column=label,
         window=window,
