@@ -4,8 +4,10 @@ A network is made from (metadata, entity_table, channels, layers, dropout); call
 it returns the roots' vectors float32[seeds, channels]. Batches are `HeteroData`, so PyG's own modules serve inside.
 """
 
+from rdl.gnn.relgnn import HeteroRelGnn
 from rdl.gnn.sage import HeteroGraphSage
 
 NETWORKS = {
+    "relgnn": HeteroRelGnn,
     "sage": HeteroGraphSage,
 }

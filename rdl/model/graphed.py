@@ -36,10 +36,10 @@ class FittedGraphed(FittedMember):
 
 
 class Graphed(Member):
-    """One network by name."""
+    """One network by name, one of `rdl.gnn.networks.NETWORKS`."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, *, optional: bool = False) -> None:
+        self.name, self.optional = name, optional
 
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
         """The number of epochs that is best on the latest fold: a network costs too much to train on them all."""
@@ -66,7 +66,7 @@ class Graphed(Member):
     ) -> "FittedGnn":
         from rdl.gnn import fit_gnn
 
-        settings = context.settings.gnn
+        settings = replace(context.settings.gnn, network=self.name)
         if context.staleness:  # drawn anew in every epoch, instead of from the copies
             train = train.rows(np.flatnonzero(train.inputs.seeds.as_of == train.inputs.seeds.cutoff))
             settings = replace(settings, staleness=context.staleness)

@@ -86,6 +86,8 @@ class Member(ABC):
     """Which kinds of question it answers."""
     baseline: bool = False
     """Whether it stands beside the others for comparison, and enters the blend only where it is alone."""
+    optional: bool = False
+    """Whether it is fitted only where it is named."""
 
     @abstractmethod
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Prediction]]:

@@ -16,6 +16,7 @@ _MEMBERS: dict[str, Member] = {
         Boosted("entity", families=OWN, baseline=True),
         Boosted("features"),
         Graphed("sage"),
+        Graphed("relgnn", optional=True),
         Ordered("popular", own=False),
         Ordered("past", own=True),
         Ranked("ranked"),
@@ -35,7 +36,7 @@ def member(name: str) -> Member:
 
 
 def members_for(kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
-    """The members to fit: those named, or where none is named all that answer a question of this kind.
+    """The members to fit: those named, or where none is named all that answer a question of this kind and are not optional.
 
     Raises:
         UsageError: a member that is named does not answer it.
@@ -46,4 +47,4 @@ def members_for(kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
             raise UsageError(
                 f"the member {name!r} does not answer {kind.value} tasks", where="--members", fix=f"choose from {', '.join(able)}"
             )
-    return tuple(names) or able
+    return tuple(names) or tuple(name for name in able if not member(name).optional)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rdl.database import Database
 from rdl.errors import SchemaError, TaskError, UsageError
 from rdl.model import Model, fit_model, resolve_members
-from rdl.task import Seeds, entity_keys, find_entities, find_task, labels_at, population_at
+from rdl.model.registry import members_for
+from rdl.task import Kind, Seeds, entity_keys, find_entities, find_task, labels_at, population_at
 from tests.model.world import CUTOFF, SMALL, TREES, rewrite_future, tables, write
 
 MEMBERS = {"entity", "features", "sage"}
@@ -160,6 +161,13 @@ def test__fit_model__too_early__is_refused(world: Database) -> None:
 @pytest.mark.parametrize(("asked", "found"), [(["boost"], ("entity", "features")), (["gnn", "entity"], ("entity", "sage"))])
 def test__resolve_members__groups__become_members(asked: list[str], found: tuple[str, ...]) -> None:
     assert resolve_members(asked) == found
+
+
+def test__members_for__optional_ones__enter_where_they_are_named() -> None:
+    assert members_for(Kind.BINARY, ()) == ("entity", "features", "sage")
+    assert members_for(Kind.BINARY, ("features", "relgnn")) == ("features", "relgnn")
+    with pytest.raises(UsageError, match="choose from popular, past, ranked"):
+        members_for(Kind.RECOMMENDATION, ("relgnn",))
 
 
 @pytest.mark.parametrize(("asked", "hint"), [(["featurs"], "features"), ([], "choose from")])
