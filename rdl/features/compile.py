@@ -99,6 +99,11 @@ def group_query(block: Block) -> str:
     return load_sql("features/groups.sql").format(table=quote(block.ascent.table), column=quote(block.group))
 
 
+def fact_table(block: Block) -> str:
+    """Where the block's fact rows are, as SQL."""
+    return HISTORY if block.facts is None else f"rows.{quote(block.facts.table)}"
+
+
 def climb(table: str, alias: str, reference: str) -> str:
     """A join to a parent row that is itself visible."""
     return f"LEFT JOIN rows.{quote(table)} {alias} ON {alias}._row = {reference} AND {visible_sql(f'{alias}._time', 'p.as_of')}"
@@ -111,7 +116,6 @@ def _read(block: Block, features: Sequence[Feature]) -> list[int]:
 
 def _facts(block: Block, uses: Uses, read: Sequence[int]) -> str:
     key, time, joins = chain_sql(block)
-    source = HISTORY if block.facts is None else f"rows.{quote(block.facts.table)}"
     if block.anchor in (Anchor.WORLD, Anchor.SEASON):
         key = "0"
     raw = [f", f.{quote(column)} AS {alias}" for column, alias in uses.natives.items()]
@@ -120,7 +124,7 @@ def _facts(block: Block, uses: Uses, read: Sequence[int]) -> str:
     return load_sql("features/facts.sql").format(
         key=key,
         time=time,
-        source=source,
+        source=fact_table(block),
         joins="\n".join(joins),
         raw="".join(raw),
         scaled="".join(scaled),

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,18 +11,19 @@ from numpy.typing import NDArray
 
 from rdl.database import Engine, quote
 from rdl.features.chain import Chain
-from rdl.features.compile import HISTORY, POINTS, compile_block, group_query, parents_query
+from rdl.features.compile import POINTS, compile_block, fact_table, group_query, parents_query
 from rdl.features.events import Keys, read_events
 from rdl.features.flat import WANTED, FlatBlock, climb_rows, evaluate_flat, flat_block
 from rdl.features.pieces import Unsupported
 from rdl.features.plan import Anchor, Block, Feature, FeaturePlan
+from rdl.features.records import Parents, distinct_pairs, mean_over
 from rdl.features.scan import Overflow, Scan
 
 log = logging.getLogger(__name__)
 
 Int = NDArray[np.int64]
 
-BYTES_A_BUCKET = 2**29
+BYTES_A_BUCKET = 5 * 2**27
 """What a bucket's rows, and what its points, may take while kernels compute it."""
 FEW = 20
 """Where there are this many rows a point, the database filters them; else it is cheaper to read them all."""
@@ -43,15 +43,17 @@ class Table:
 
     def take(self, index: Int) -> "Table":
         """The rows at `index`."""
+        if len(index) == len(self.values) and np.array_equal(index, np.arange(len(index))):
+            return self
         return Table(self.values[index], self.codes[index], self.levels)
 
 
 @dataclass(frozen=True)
-class Parents:
-    """Parents of the last rows of n points: arrays [m] in the order of (point, place)."""
+class Share:
+    """The keys that leave `rest` when divided by `count`: all that a call asks about."""
 
-    point: Int
-    parent: Int
+    count: int = 1
+    rest: int = 0
 
 
 class Evaluator:
@@ -60,8 +62,9 @@ class Evaluator:
     def __init__(self, plan: FeaturePlan, engine: Engine, by_sql: bool = False) -> None:
         self._plan, self._engine, self._by_sql = plan, engine, by_sql
         self._counts: dict[str, int] = {}
-        self._groups: dict[str, Int] = {}
         self._parents: dict[tuple[str, Chain], Parents] = {}
+        self._grid: Int | None = None
+        self._records: dict[str, Table] = {}
 
     def features(self, block: Block) -> tuple[Feature, ...]:
         """The plan's features of a block."""
@@ -76,44 +79,67 @@ class Evaluator:
                 found[other.ascent] = max(places, found.get(other.ascent, 0))
         return found
 
-    def run(self, block: Block, key: Int, as_of: Int) -> Table:
+    def run(self, block: Block, key: Int, as_of: Int, share: Share = Share()) -> Table:
         """The block's features at distinct points (key, as_of) [n], ascending; its parents are kept for `run_parents`."""
         ascents, features = self.ascents(block), self.features(block)
         flat = self._flat(block, features, tuple(ascents))
-        result = _Result(features, len(key), {ascent: [] for ascent in ascents})
-        for number, bucket, wanted in self._buckets(block, key, flat):
+        parents = {ascent: Parents.none(len(key), places) for ascent, places in ascents.items()}
+        result = _Result(features, len(key), parents)
+        for bucket, wanted in self._buckets(block, key, flat, share):
             points = _Points(bucket, key[bucket], as_of[bucket])
-            if flat is None or not self._run_flat(flat, block, points, wanted, ascents, result):
-                self._run_sql(block, features, points, ascents, result)
-            if number > 1:
-                log.info("features: %s, part %d", block.name, number)
-        for ascent, parts in result.parents.items():
-            self._parents[block.name, ascent] = _in_order(parts)
+            if flat is None or not self._run_flat(flat, block, points, wanted, result):
+                self._run_sql(block, features, points, result)
+        self._parents.update(((block.name, ascent), found) for ascent, found in parents.items())
         return Table(result.values, *_codes(result.categories, len(key)))
 
     def groups(self, block: Block, entity: Int) -> Int:
         """The group of each entity [n] in a PEERS block; -1, which is nobody's, where its column is null."""
-        if block.name not in self._groups:
-            found = self._engine.numpy(group_query(block))
-            code = np.full(int(found["entity"].max(initial=-1)) + 1, -1, dtype=np.int64)
-            code[found["entity"]] = found["code"]
-            self._groups[block.name] = code
-        known = self._groups[block.name]
-        return (
-            np.where(entity < len(known), known[np.minimum(entity, len(known) - 1)], -1) if len(known) else np.full_like(entity, -1)
-        )
+        rows, inverse = np.unique(entity, return_inverse=True)
+        self._engine.register(POINTS, pa.table({"key": rows}))
+        try:
+            found = self._engine.numpy(f"{group_query(block)} AND _row IN (SELECT key FROM {POINTS})")
+        finally:
+            self._engine.unregister(POINTS)
+        code = np.full(len(rows), -1, dtype=np.int64)
+        code[np.searchsorted(rows, found["entity"])] = found["code"]
+        return code[inverse]
 
     def run_parents(self, block: Block, as_of: Int) -> Table:
         """A LAST or RECENT block at the points of its source, whose times are `as_of` [n]: the mean over each point's parents."""
         assert block.ascent is not None
-        found = self._parents[block.source, block.ascent]
+        parents = self._parents[block.source, block.ascent]
         if block.anchor is Anchor.LAST:
-            first = np.unique(found.point, return_index=True)[1]
-            found = Parents(found.point[first], found.parent[first])
-        pairs, inverse = np.unique(np.stack([found.parent, as_of[found.point]]), axis=1, return_inverse=True)
-        table = self.run(block, pairs[0], pairs[1])
-        rows = table.values[inverse.reshape(-1)]
-        return Table(_mean_by_point(rows, found.point, len(as_of)), np.empty((len(as_of), 0), dtype=np.int32), ())
+            parents = Parents(parents.rows[:, :1])
+        times, rank = np.unique(as_of, return_inverse=True)
+        if self._grid is None or not np.isin(times, self._grid, assume_unique=True).all():
+            pairs = distinct_pairs(parents, rank.astype(np.int32), len(times))
+            table, row = self.run(block, pairs.parent, times[pairs.moment]), pairs.row
+        else:
+            table = self._on_grid(block, self._grid)
+            place = np.searchsorted(self._grid, times)[rank][:, None]
+            row = np.where(parents.rows >= 0, parents.rows.astype(np.int64) * len(self._grid) + place, -1).astype(np.int32)
+        return Table(mean_over(table.values, row), np.empty((len(as_of), 0), dtype=np.int32), ())
+
+    def expect(self, times: Int, points: int) -> None:
+        """Tell of moments, ascending, that many calls ask about, so that what became of all parents at them is computed once.
+
+        `points` is how many points all calls have together: where there are more parents than that, each call computes its own.
+        """
+        blocks = [b for b in self._plan.blocks if b.source and self.features(b)]
+        cells = sum(self._parent_rows(block) * len(self.features(block)) for block in blocks) * len(times)
+        most = max((self._parent_rows(block) for block in blocks), default=0) * len(times)
+        self._grid = times if 4 * cells <= BYTES_A_BUCKET and most <= 2 * points else None
+
+    def _on_grid(self, block: Block, times: Int) -> Table:
+        """A block of parents at every one of them and of `times`."""
+        if block.name not in self._records:
+            rows = np.arange(self._parent_rows(block), dtype=np.int64)
+            self._records[block.name] = self.run(block, np.repeat(rows, len(times)), np.tile(times, len(rows)))
+        return self._records[block.name]
+
+    def _parent_rows(self, block: Block) -> int:
+        assert block.ascent is not None
+        return self._rows(f"rows.{quote(block.ascent.end)}")
 
     def _flat(self, block: Block, features: tuple[Feature, ...], ascents: tuple[Chain, ...]) -> FlatBlock | None:
         """The block as kernels compute it, or None where SQL alone does."""
@@ -126,67 +152,64 @@ class Evaluator:
             log.info("features: %s is computed by SQL alone, for no kernel computes %s", block.name, reason)
             return None
 
-    def _rows(self, block: Block) -> int:
-        """Rows of the block's fact table."""
-        table = HISTORY if block.facts is None else f"rows.{quote(block.facts.table)}"
+    def _rows(self, table: str) -> int:
+        """Rows of a table."""
         if table not in self._counts:
             self._counts[table] = int(self._engine.numpy(f"SELECT count(*) AS n FROM {table}")["n"][0])
         return self._counts[table]
 
-    def _buckets(self, block: Block, key: Int, flat: FlatBlock | None) -> Iterator[tuple[int, Int, str]]:
-        """(number, indices of points, which facts as SQL over `{key}`); all points of a key are in one bucket."""
-        facts = self._rows(block)
+    def _buckets(self, block: Block, key: Int, flat: FlatBlock | None, share: Share) -> Iterator[tuple[Int, str]]:
+        """(indices of points, which facts as SQL over `{key}`); all points of a key are in one bucket."""
+        facts = self._rows(fact_table(block)) // share.count
         if flat is None:
             count = max(-(-facts // FACTS_A_BUCKET), -(-len(key) // POINTS_A_BUCKET), 1)
         else:
             count = max(-(-facts * flat.row_width // BYTES_A_BUCKET), -(-len(key) * flat.width // BYTES_A_BUCKET), 1)
-        whole = np.arange(len(key), dtype=np.int64)
         if block.anchor in (Anchor.WORLD, Anchor.SEASON):
-            yield 0, whole, "TRUE"
+            yield np.arange(len(key), dtype=np.int64), "TRUE"
             return
         for b in range(count):
-            bucket = whole if count == 1 else np.flatnonzero(key % count == b)
+            bucket = np.arange(len(key), dtype=np.int64) if count == 1 else np.flatnonzero(key // share.count % count == b)
             if len(bucket) or count == 1:
-                some = len(bucket) * FEW < facts or block.anchor is Anchor.PEERS
-                every = "{key} IS NOT NULL" if count == 1 else f"{{key}} % {count} = {b}"
-                yield b if count > 1 else 0, bucket, f"{{key}} IN (SELECT key FROM {POINTS})" if some else every
+                log.info("features: %s%s", block.name, f", part {b + 1} of {count}" if count > 1 else "")
+                some = len(bucket) * FEW < facts // count or block.anchor is Anchor.PEERS
+                yield bucket, f"{{key}} IN (SELECT key FROM {POINTS})" if some else _every(share, count, b)
 
-    def _run_flat(
-        self, flat: FlatBlock, block: Block, points: "_Points", wanted: str, ascents: dict[Chain, int], result: "_Result"
-    ) -> bool:
+    def _run_flat(self, flat: FlatBlock, block: Block, points: "_Points", wanted: str, result: "_Result") -> bool:
         """One bucket by kernels; False where its sums may not fit."""
-        keys, slot = np.unique(points.key, return_inverse=True)
+        new = np.diff(points.key, prepend=points.key[:1] - 1) != 0
+        keys, slot = points.key[new], np.cumsum(new, dtype=np.int32) - 1
         self._engine.register(POINTS, pa.table({"key": keys}))
         try:
             sql = flat.events.replace(WANTED, wanted.format(key=flat.key))
-            events = read_events(self._engine, sql, Keys(keys), flat.numbers, flat.natives)
+            events = read_events(self._engine, sql, Keys(keys), self._rows(fact_table(block)), flat.numbers, flat.natives)
         finally:
             self._engine.unregister(POINTS)
-        scan = Scan(block, events, flat.pieces, slot.astype(np.int32), points.as_of)
+        scan = Scan(block, events, flat.pieces, slot, points.as_of)
         try:
             direct, frame = evaluate_flat(flat, self._engine, scan, points.point)
         except Overflow:
             return False
         result.add(points.point, direct, frame)
-        for ascent, places in ascents.items():
+        for ascent, parents in result.parents.items():
             reference = flat.pieces.natives[f"_ref_{ascent.hops[0].column}"]
-            result.climbed(ascent, climb_rows(self._engine, scan, reference, ascent, places, points.point))
+            found = climb_rows(self._engine, scan, reference, ascent, parents.rows.shape[1], points.point)
+            parents.put(found["_point"], found["place"], found["parent"])
         return True
 
-    def _run_sql(
-        self, block: Block, features: tuple[Feature, ...], points: "_Points", ascents: dict[Chain, int], result: "_Result"
-    ) -> None:
+    def _run_sql(self, block: Block, features: tuple[Feature, ...], points: "_Points", result: "_Result") -> None:
         """One bucket by SQL alone."""
         settings = self._plan.settings
-        compiled = compile_block(block, features, settings.half_lives, settings.recent, tuple(ascents))
+        compiled = compile_block(block, features, settings.half_lives, settings.recent, tuple(result.parents))
         self._engine.register(POINTS, pa.table({"_point": points.point, "key": points.key, "as_of": points.as_of}))
         try:
             for statement in compiled.script:
                 self._engine.execute(statement)
             result.add(points.point, {}, self._engine.polars(compiled.values))
-            for ascent, places in ascents.items():
+            for ascent, parents in result.parents.items():
                 native = compiled.native(f"_ref_{ascent.hops[0].column}")
-                result.climbed(ascent, self._engine.numpy(parents_query(native, ascent, places)))
+                found = self._engine.numpy(parents_query(native, ascent, parents.rows.shape[1]))
+                parents.put(found["_point"], found["place"], found["parent"])
         finally:
             self._engine.unregister(POINTS)
             for table in ("feature_facts", "feature_visible", "feature_recent"):
@@ -205,7 +228,7 @@ class _Points:
 class _Result:
     """What the buckets of one block found so far."""
 
-    def __init__(self, features: tuple[Feature, ...], points: int, parents: dict[Chain, list[Parents]]) -> None:
+    def __init__(self, features: tuple[Feature, ...], points: int, parents: dict[Chain, Parents]) -> None:
         self._numeric = [i for i, f in enumerate(features) if not f.categorical]
         self._categorical = [f"f{i}" for i, f in enumerate(features) if f.categorical]
         self.values = np.full((points, len(self._numeric)), np.nan, dtype=np.float32)
@@ -222,27 +245,12 @@ class _Result:
                 self.values[own, j] = frame[f"f{i}"].to_numpy()
         self.categories.append(frame.select("_point", *self._categorical))
 
-    def climbed(self, ascent: Chain, found: dict[str, NDArray[Any]]) -> None:
-        """Parents of one bucket's last rows."""
-        self.parents[ascent].append(Parents(found["_point"].astype(np.int64), found["parent"].astype(np.int64)))
 
-
-def _in_order(parts: list[Parents]) -> Parents:
-    point, parent = np.concatenate([p.point for p in parts]), np.concatenate([p.parent for p in parts])
-    order = np.argsort(point, kind="stable")
-    return Parents(point[order], parent[order])
-
-
-def _mean_by_point(rows: NDArray[np.float32], point: Int, n: int) -> NDArray[np.float32]:
-    """Mean of the non-null numbers of each point's rows, added up in their order: [m, k] -> [n, k], null where there is none."""
-    known = ~np.isnan(rows)
-    total = np.zeros((n, rows.shape[1]))
-    number = np.zeros((n, rows.shape[1]))
-    starts = np.flatnonzero(np.diff(point, prepend=-1))
-    if len(starts):
-        total[point[starts]] = np.add.reduceat(np.where(known, rows, 0).astype(np.float64), starts, axis=0)
-        number[point[starts]] = np.add.reduceat(known.astype(np.float64), starts, axis=0)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan).astype(np.float32)
+def _every(share: Share, count: int, bucket: int) -> str:
+    """All keys of a bucket, as SQL over `{key}`."""
+    parts = [f"{{key}} % {share.count} = {share.rest}"] if share.count > 1 else []
+    parts += [f"{{key}} // {share.count} % {count} = {bucket}"] if count > 1 else []
+    return " AND ".join(parts) or "{key} IS NOT NULL"
 
 
 def _codes(parts: list[pl.DataFrame], n: int) -> tuple[NDArray[np.int32], tuple[tuple[str, ...], ...]]:

@@ -36,14 +36,14 @@ class Keys:
     def _table(self) -> NDArray[np.int32] | None:
         if len(self.keys) == 0 or self.keys[0] < 0 or self.keys[-1] >= DENSE:
             return None
-        table = np.full(int(self.keys[-1]) + 2, -1, dtype=np.int32)
+        table = np.full(int(self.keys[-1]) + 1, -1, dtype=np.int32)
         table[self.keys] = np.arange(len(self.keys), dtype=np.int32)
         return table
 
     def slots(self, key: Int) -> NDArray[np.int32]:
         """The slot of each key [n], -1 where it is none of them."""
         if self._table is not None:
-            return self._table[np.clip(key, -1, len(self._table) - 1)]  # place -1 is the last, which is no key's
+            return kernels.look_up(self._table, key)
         place = np.searchsorted(self.keys, key)
         found = self.keys[np.minimum(place, len(self.keys) - 1)] == key if len(self.keys) else np.zeros(len(key), dtype=np.bool_)
         return np.where(found, place, -1).astype(np.int32)
@@ -75,14 +75,10 @@ class Events:
         """Rows of the slot that has the most."""
         return int(np.diff(self.start).max(initial=0))
 
-    def number(self, column: str) -> Float:
-        """A numeric column [n] as read, NaN for null."""
-        return self.columns[column].astype(np.float64, copy=False)
-
     def ordered(self, column: str) -> Float:
-        """A numeric column [n] in order."""
+        """A numeric column [n] in order, NaN for null."""
         out = np.empty(len(self), dtype=np.float64)
-        kernels.take(self.number(column), self.order, out)
+        kernels.take(self.columns[column], self.order, out)
         return out
 
     @cached_property
@@ -101,33 +97,28 @@ class Events:
         return codes[self.order]
 
 
-def read_events(engine: Engine, sql: str, keys: Keys, numbers: Sequence[str], natives: Sequence[str]) -> Events:
-    """The rows of `keys` among what `sql` (events.sql) yields."""
-    names = ("_slot", "_time", "_row", *numbers)
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-    tables: list[pa.RecordBatch] = []
+def read_events(engine: Engine, sql: str, keys: Keys, most: int, numbers: Sequence[str], natives: Sequence[str]) -> Events:
+    """The rows of `keys` among what `sql` (events.sql) yields, which are at most `most`."""
     reader = engine.batches(sql, BATCH)
+    kinds = {"_slot": np.dtype(np.int32), "_time": np.dtype(np.int64), "_row": np.dtype(np.int32)}
+    kinds.update((name, np.dtype(reader.schema.field(name).type.to_pandas_dtype())) for name in numbers)
+    columns = {name: np.empty(most, dtype=kind) for name, kind in kinds.items()}  # pages that are never written take no memory
+    tables: list[pa.RecordBatch] = []
+    rows = 0
     for batch in reader:
         slot = keys.slots(batch.column("_key").to_numpy())
-        inside = slot >= 0
-        whole = bool(inside.all())
-        parts["_slot"].append(slot if whole else slot[inside])
-        for name in names[1:]:
-            values = batch.column(name).to_numpy(zero_copy_only=False)
-            parts[name].append(values.copy() if whole else values[inside])
+        last = rows
+        for name, column in columns.items():
+            values = slot if name == "_slot" else batch.column(name).to_numpy(zero_copy_only=False)
+            last = kernels.append(slot, values, column, rows)
         if natives:
             own = batch.select(natives)
-            tables.append(own if whole else own.filter(pa.array(inside)))
-    columns = {name: _joined(parts.pop(name), name) for name in names}
-    return _in_order(
-        columns, pa.Table.from_batches(tables, pa.schema([reader.schema.field(name) for name in natives])), len(keys.keys)
-    )
-
-
-def _joined(parts: list[NDArray[Any]], name: str) -> NDArray[Any]:
-    if not parts:
-        return np.empty(0, dtype={"_slot": np.int32, "_time": np.int64, "_row": np.int64}.get(name, np.float64))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            tables.append(own if last - rows == len(slot) else own.filter(pa.array(slot >= 0)))
+        rows = last
+    own_schema = pa.schema([reader.schema.field(name) for name in natives])
+    for name in kinds:
+        columns[name] = columns[name][:rows]
+    return _in_order(columns, pa.Table.from_batches(tables, own_schema), len(keys.keys))
 
 
 def _in_order(columns: dict[str, NDArray[Any]], natives: pa.Table, slots: int) -> Events:

@@ -18,10 +18,10 @@ from rdl.database import Engine
 from rdl.database.engine import load_sql, quote
 from rdl.features import kernels
 from rdl.features.chain import Chain
-from rdl.features.compile import HISTORY, chain_sql, climb, column_sql, number_sql, parent_joins
+from rdl.features.compile import chain_sql, climb, column_sql, fact_table, number_sql, parent_joins
 from rdl.features.families import FAMILIES
 from rdl.features.pieces import Pieces
-from rdl.features.plan import Anchor, Block, Feature
+from rdl.features.plan import Anchor, Block, Feature, Measure
 from rdl.features.scan import Scan
 from rdl.timeline import NEVER
 
@@ -63,7 +63,8 @@ class FlatBlock:
     @property
     def row_width(self) -> int:
         """Bytes a fact row takes while it is read, about."""
-        return 48 + 8 * len(self.numbers) + 16 * len(self.natives)
+        wide = sum(self.pieces.block.measures[int(name[1:])].nullable for name in self.numbers)
+        return 48 + len(self.numbers) + 7 * wide + 16 * len(self.natives)
 
 
 def flat_block(
@@ -101,18 +102,23 @@ def _events(block: Block, pieces: Pieces, measures: Sequence[int]) -> tuple[str,
     key, time, joins = chain_sql(block)
     if block.anchor in (Anchor.WORLD, Anchor.SEASON):
         key = "0"
-    columns = [f", {number_sql(block.measures[i])} AS v{i}" for i in measures]
+    columns = [f", {_narrow(block.measures[i])} AS v{i}" for i in measures]
     columns += [f", f.{quote(column)} AS {alias}" for column, alias in pieces.natives.items()]
     sql = load_sql("features/events.sql").format(
         key=key,
         time=time,
-        source=HISTORY if block.facts is None else f"rows.{quote(block.facts.table)}",
+        source=fact_table(block),
         joins="\n".join(joins),
         columns="".join(columns),
         wanted=WANTED,
         never=NEVER,
     )
     return key, sql
+
+
+def _narrow(measure: Measure) -> str:
+    """A measure's number in as few bytes as hold it."""
+    return number_sql(measure) if measure.nullable else f"CAST({number_sql(measure)} AS TINYINT)"
 
 
 def evaluate_flat(flat: FlatBlock, engine: Engine, scan: Scan, point: NDArray[np.int64]) -> tuple[dict[int, Any], pl.DataFrame]:

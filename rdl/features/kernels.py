@@ -104,12 +104,12 @@ def _scaled(number: float, factor: float) -> np.int64:
 
 
 @numba.njit(cache=True, nogil=True)
-def running_sum(number: Floats, order: Int32s, factor: float, total: Int64s, count: Int32s) -> np.int64:
+def running_sum(number: Floats, factor: float, total: Int64s, count: Int32s) -> np.int64:
     """Running sums [n + 1] of the scaled numbers and of how many are not null; returns the largest magnitude among them."""
     most, s, c = np.int64(0), np.int64(0), np.int32(0)
     total[0], count[0] = 0, 0
-    for i in range(len(order)):
-        v = number[order[i]]
+    for i in range(len(number)):
+        v = number[i]
         if not np.isnan(v):
             x = _scaled(v, factor)
             s += x
@@ -120,12 +120,12 @@ def running_sum(number: Floats, order: Int32s, factor: float, total: Int64s, cou
 
 
 @numba.njit(cache=True, nogil=True)
-def running_squares(number: Floats, order: Int32s, factor: float, high: UInt64s, low: UInt64s) -> None:
+def running_squares(number: Floats, factor: float, high: UInt64s, low: UInt64s) -> None:
     """Running sums [n + 1] of the squares of the scaled numbers, in two words."""
     up, down = np.uint64(0), np.uint64(0)
     high[0], low[0] = up, down
-    for i in range(len(order)):
-        v = number[order[i]]
+    for i in range(len(number)):
+        v = number[i]
         if not np.isnan(v):
             x = np.uint64(abs(_scaled(v, factor)))
             a, b = x >> _U32, x & _LOW
@@ -139,12 +139,12 @@ def running_squares(number: Floats, order: Int32s, factor: float, high: UInt64s,
 
 
 @numba.njit(cache=True, nogil=True)
-def running_extreme(number: Floats, order: Int32s, start: Int64s, sign: float, out: Floats) -> None:
+def running_extreme(number: Floats, start: Int64s, sign: float, out: Floats) -> None:
     """The least (sign 1) or greatest (sign -1) number so far [n] within each group; NaN before the first."""
     for s in range(len(start) - 1):
         best = np.nan
         for i in range(start[s], start[s + 1]):
-            v = number[order[i]]
+            v = number[i]
             if not np.isnan(v) and not (sign * v >= sign * best):
                 best = v
             out[i] = best
@@ -283,3 +283,59 @@ def distinct(code: Int32s, begin: Int64s, end: Int64s, rows: int, out: Int64s) -
                     break
             number += np.int64(new)
         out[p] = number if end[p] > begin[p] else MISSING
+
+
+@numba.njit(cache=True, nogil=True)
+def mark_pairs(parents: Any, moment: Int32s, moments: int, mark: Int32s) -> None:
+    """Set mark[parent * moments + moment] for the parents [n, places] of points at the ranks [n] of their moments."""
+    for p in range(len(parents)):
+        for j in range(parents.shape[1]):
+            if parents[p, j] >= 0:
+                mark[np.int64(parents[p, j]) * moments + moment[p]] = 1
+
+
+@numba.njit(cache=True, nogil=True)
+def find_pairs(parents: Any, moment: Int32s, moments: int, number: Int32s, out: Any) -> None:
+    """The numbers [n, places] of the pairs that `mark_pairs` marked; -1 where there is no parent."""
+    for p in range(len(parents)):
+        for j in range(parents.shape[1]):
+            parent = np.int64(parents[p, j])
+            out[p, j] = number[parent * moments + moment[p]] if parent >= 0 else -1
+
+
+@numba.njit(cache=True, nogil=True)
+def mean_rows(values: Any, row: Any, out: Any) -> None:
+    """Mean over each point's rows [n, places] of the numbers [m, k] that are not null, added up in order; NaN where none is."""
+    k = values.shape[1]
+    total, count = np.empty(k, np.float64), np.empty(k, np.int64)
+    for p in range(len(row)):
+        total[:] = 0.0
+        count[:] = 0
+        for j in range(row.shape[1]):
+            if row[p, j] >= 0:
+                for c in range(k):
+                    v = values[row[p, j], c]
+                    if not np.isnan(v):
+                        total[c] += np.float64(v)
+                        count[c] += 1
+        for c in range(k):
+            out[p, c] = np.float32(total[c] / count[c]) if count[c] else np.float32(np.nan)
+
+
+@numba.njit(cache=True, nogil=True)
+def look_up(table: Int32s, key: Int64s) -> Int32s:
+    """table[key] for the keys [n] within the table, -1 for the others."""
+    out = np.empty(len(key), np.int32)
+    for i in range(len(key)):
+        out[i] = table[key[i]] if 0 <= key[i] < len(table) else -1
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def append(slot: Int32s, values: Any, out: Any, at: int) -> int:
+    """Copy the values whose slot is not negative to out[at:]; returns where they end."""
+    for i in range(len(slot)):
+        if slot[i] >= 0:
+            out[at] = values[i]
+            at += 1
+    return at

@@ -4,22 +4,26 @@ Training and serving call the same function. A seed's features depend on its ent
 not on the other seeds in the call, their order, or the number of threads.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from rdl.database import Engine
+from rdl.features import kernels
 from rdl.features.compile import HISTORY
-from rdl.features.evaluate import Evaluator, Table
+from rdl.features.evaluate import Evaluator, Share, Table
 from rdl.features.families import calendar
 from rdl.features.plan import Anchor, Block, Feature, FeaturePlan
 from rdl.task.seeds import History, Seeds
 from rdl.timeline import DAY
 
 Int = NDArray[np.int64]
+
+SEEDS_A_PART = 2**17
+"""Seeds whose features are computed at once."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,25 @@ class FeatureMatrix:
             self.levels,
         )
 
+    def spread(self, size: int) -> "FeatureMatrix":
+        """Room for the same features of `size` seeds, all null, without a level."""
+        values = np.full((size, len(self.names)), np.nan, dtype=np.float32)
+        codes = np.full((size, len(self.category_names)), -1, dtype=np.int32)
+        return replace(self, values=values, codes=codes, levels=((),) * len(self.category_names))
+
+    def fill(self, index: Int, part: "FeatureMatrix") -> "FeatureMatrix":
+        """The matrix with the features of `part` at `index`, written in place; levels of both."""
+        self.values[index] = part.values
+        levels = []
+        for j, (own, others) in enumerate(zip(self.levels, part.levels, strict=True)):
+            both = tuple(sorted({*own, *others}))
+            place = {level: i for i, level in enumerate(both)}
+            if own != both:
+                self.codes[:, j] = np.array([*(place[v] for v in own), -1], dtype=np.int32)[self.codes[:, j]]
+            self.codes[index, j] = np.array([*(place[v] for v in others), -1], dtype=np.int32)[part.codes[:, j]]
+            levels.append(both)
+        return replace(self, levels=tuple(levels))
+
 
 def compute_features(
     plan: FeaturePlan, engine: Engine, seeds: Seeds, history: History | None = None, by_sql: bool = False
@@ -65,28 +88,39 @@ def compute_features(
     `history` is the task's past labels; a seed uses those with `time < as_of`. Without it, features of past labels are null.
     `by_sql` leaves everything to the database: slower, and what the kernels are held to.
     """
+    whole: FeatureMatrix | None = None
+    for index, part in compute_parts(plan, engine, seeds, history, by_sql=by_sql):
+        if len(index) == len(seeds):
+            return part
+        whole = part.spread(len(seeds)) if whole is None else whole
+        whole = whole.fill(index, part)
+    assert whole is not None  # no seeds are one part
+    return whole
+
+
+def compute_parts(
+    plan: FeaturePlan,
+    engine: Engine,
+    seeds: Seeds,
+    history: History | None = None,
+    most: int | None = None,
+    by_sql: bool = False,
+) -> Iterator[tuple[Int, FeatureMatrix]]:
+    """The same in parts of about `most` seeds (`SEEDS_A_PART`), as (places among the seeds, features), in bounded memory.
+
+    A part holds all seeds of some entities. What does not depend on the entity is computed once for all parts. The engine is busy
+    until the last part is taken.
+    """
+    count = max(-(-len(seeds) // (most or SEEDS_A_PART)), 1)
     _register_history(engine, history, plan.settings.label_channels)
     try:
-        columns = _Computation(plan, engine, seeds, by_sql).run()
+        computation = _Computation(plan, engine, seeds, by_sql, count)
+        for rest in range(count):
+            index = np.arange(len(seeds)) if count == 1 else np.flatnonzero(seeds.entity % count == rest)
+            if len(index) or count == 1:
+                yield index, computation.run(index, Share(count, rest))
     finally:
         engine.unregister(HISTORY)
-    numeric = [f for f in plan.features if not f.categorical]
-    categorical = [f for f in plan.features if f.categorical]
-    values = np.empty((len(seeds), len(numeric)), dtype=np.float32)
-    for j, feature in enumerate(numeric):
-        values[:, j] = columns.numbers[feature.name]
-    codes = np.empty((len(seeds), len(categorical)), dtype=np.int32)
-    for j, feature in enumerate(categorical):
-        codes[:, j] = columns.codes[feature.name]
-    return FeatureMatrix(
-        tuple(f.name for f in numeric),
-        tuple(f.family for f in numeric),
-        values,
-        tuple(f.name for f in categorical),
-        tuple(f.family for f in categorical),
-        codes,
-        tuple(columns.levels[f.name] for f in categorical),
-    )
 
 
 def _register_history(engine: Engine, history: History | None, channels: int) -> None:
@@ -103,65 +137,95 @@ def _register_history(engine: Engine, history: History | None, channels: int) ->
     engine.register(HISTORY, pa.table({"_row": np.arange(len(entity), dtype=np.int64), "entity": entity, "time": time, **numbers}))
 
 
-@dataclass
-class _Columns:
-    """Finished columns by feature name."""
-
-    numbers: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    codes: dict[str, NDArray[np.int32]] = field(default_factory=dict)
-    levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-
 class _Computation:
-    """One call: blocks in the order of the plan, each at the distinct points that the seeds need."""
+    """One call, part by part: blocks in the order of the plan, each at the distinct points that the seeds need."""
 
-    def __init__(self, plan: FeaturePlan, engine: Engine, seeds: Seeds, by_sql: bool) -> None:
+    def __init__(self, plan: FeaturePlan, engine: Engine, seeds: Seeds, by_sql: bool, parts: int) -> None:
         self._plan, self._seeds = plan, seeds
         self._evaluator = Evaluator(plan, engine, by_sql)
-        self._columns = _Columns()
-        self._staleness = ((seeds.cutoff - seeds.as_of) / DAY).astype(np.float64)
+        self._shared: dict[str, tuple[Table, Int]] = {}
+        self._place = {f.name: j for j, f in enumerate(f for f in plan.features if not f.categorical)}
+        if parts > 1:
+            self._evaluator.expect(np.unique(seeds.as_of), len(seeds))
 
-    def run(self) -> _Columns:
-        own, inverse = _unique(self._seeds.entity, self._seeds.as_of)
-        for block in self._plan.blocks:
+    def run(self, index: Int, share: Share) -> FeatureMatrix:
+        """The features of the seeds at `index`, all of whose entities are in the share."""
+        seeds = self._seeds[index]
+        values = np.full((len(seeds), len(self._place)), np.nan, dtype=np.float32)
+        categories: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
+        own, inverse = _unique(seeds.entity, seeds.as_of)
+        for block in sorted(self._plan.blocks, key=lambda b: b.anchor is not Anchor.SELF):  # the others start from these
             features = self._evaluator.features(block)
-            ascents = self._evaluator.ascents(block)
-            if block.anchor is Anchor.SELF and (features or ascents):
-                self._store(features, self._evaluator.run(block, *own), inverse)
-        for block in self._plan.blocks:
-            features = self._evaluator.features(block)
-            if features and block.anchor is not Anchor.SELF:
-                self._store(features, self._table(block, own), inverse if block.source else None)
+            if block.anchor is Anchor.SELF and (features or self._evaluator.ascents(block)):
+                table = self._evaluator.run(block, *own, share).take(inverse)
+            elif not features:
+                continue
+            elif block.source:
+                table = self._evaluator.run_parents(block, own[1]).take(inverse)
+            else:
+                table = self._of_all(block, index)
+            self._place_numbers(features, table.values, seeds, values)
+            named = [f.name for f in features if f.categorical]
+            categories |= {name: _compact(table.codes[:, j], table.levels[j]) for j, name in enumerate(named)}
+        self._derive(seeds, values)
+        return _matrix(self._plan, values, categories)
+
+    def _of_all(self, block: Block, index: Int) -> Table:
+        """A block whose points are not the entity's own: computed once for the seeds of all parts."""
+        if block.name not in self._shared:
+            as_of, key = self._seeds.as_of, np.zeros(len(self._seeds), dtype=np.int64)
+            if block.anchor is Anchor.PEERS:
+                key = self._evaluator.groups(block, self._seeds.entity)
+            elif block.anchor is Anchor.SEASON:
+                as_of = season(self._seeds, self._plan.settings.horizon, labels=block.facts is None)
+            points, inverse = _unique(key, as_of)
+            self._shared[block.name] = self._evaluator.run(block, *points), inverse
+        table, inverse = self._shared[block.name]
+        return table.take(inverse[index])
+
+    def _place_numbers(
+        self, features: Sequence[Feature], table: NDArray[np.float32], seeds: Seeds, values: NDArray[np.float32]
+    ) -> None:
+        """Write a block's columns where the plan has them, with ages brought from as_of to the cutoff."""
+        numeric = [f for f in features if not f.categorical]
+        columns = np.array([self._place[f.name] for f in numeric], dtype=np.int64)
+        aged = np.array([j for j, f in zip(columns, numeric, strict=True) if f.aged], dtype=np.int64)
+        if len(columns) and columns[-1] - columns[0] + 1 == len(columns):
+            values[:, columns[0] : columns[-1] + 1] = table
+        else:
+            values[:, columns] = table
+        staleness = (seeds.cutoff - seeds.as_of) / DAY
+        if len(aged) and staleness.any():
+            values[:, aged] = (values[:, aged] + staleness[:, None]).astype(np.float32)
+
+    def _derive(self, seeds: Seeds, values: NDArray[np.float32]) -> None:
+        """The features that need no rows: the calendar, and differences of others."""
         for feature in self._plan.features:
             if feature.proposer == calendar.NAME:
-                values = calendar.values(feature.aggregate, self._seeds.cutoff, self._seeds.as_of)
-                self._columns.numbers[feature.name] = values.astype(np.float32)
+                found = calendar.values(feature.aggregate, seeds.cutoff, seeds.as_of)
+                values[:, self._place[feature.name]] = found.astype(np.float32)
             elif feature.operands:
-                left, right = (self._columns.numbers[name] for name in feature.operands)
-                self._columns.numbers[feature.name] = left - right
-        return self._columns
+                left, right = (values[:, self._place[name]] for name in feature.operands)
+                values[:, self._place[feature.name]] = left - right
 
-    def _table(self, block: Block, own: tuple[Int, Int]) -> Table:
-        """A block that is not the entity's own: at the entity's points where it has a source, at the seeds elsewhere."""
-        if block.source:
-            return self._evaluator.run_parents(block, own[1])
-        as_of = self._seeds.as_of
-        if block.anchor is Anchor.PEERS:
-            points, inverse = _unique(self._evaluator.groups(block, self._seeds.entity), as_of)
-            return self._evaluator.run(block, *points).take(inverse)
-        if block.anchor is Anchor.SEASON:
-            as_of = season(self._seeds, self._plan.settings.horizon, labels=block.facts is None)
-        points, inverse = _unique(np.zeros(len(as_of), dtype=np.int64), as_of)
-        return self._evaluator.run(block, *points).take(inverse)
 
-    def _store(self, features: Sequence[Feature], table: Table, inverse: Int | None) -> None:
-        """Bring a block's columns from points to seeds, and ages from as_of to the cutoff."""
-        table = table if inverse is None else table.take(inverse)
-        for j, feature in enumerate(f for f in features if not f.categorical):
-            column = table.values[:, j]
-            self._columns.numbers[feature.name] = (column + self._staleness).astype(np.float32) if feature.aged else column
-        for j, feature in enumerate(f for f in features if f.categorical):
-            self._columns.codes[feature.name], self._columns.levels[feature.name] = _compact(table.codes[:, j], table.levels[j])
+def _matrix(
+    plan: FeaturePlan, values: NDArray[np.float32], categories: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]]
+) -> FeatureMatrix:
+    numeric = [f for f in plan.features if not f.categorical]
+    categorical = [f for f in plan.features if f.categorical]
+    codes = np.empty((len(values), len(categorical)), dtype=np.int32)
+    for j, feature in enumerate(categorical):
+        codes[:, j] = categories[feature.name][0]
+    return FeatureMatrix(
+        tuple(f.name for f in numeric),
+        tuple(f.family for f in numeric),
+        values,
+        tuple(f.name for f in categorical),
+        tuple(f.family for f in categorical),
+        codes,
+        tuple(categories[f.name][1] for f in categorical),
+    )
 
 
 def season(seeds: Seeds, horizon: int, labels: bool) -> Int:
@@ -178,8 +242,16 @@ def season(seeds: Seeds, horizon: int, labels: bool) -> Int:
 
 def _unique(key: Int, as_of: Int) -> tuple[tuple[Int, Int], Int]:
     """Distinct (key, as_of) in ascending order, and for each pair its place among them."""
-    order = np.lexsort((as_of, key))
-    k, t = key[order], as_of[order]
+    low = int(key.min(initial=0))
+    span = int(key.max(initial=0)) - low + 1
+    if 0 < span <= 4 * len(key) + 2**16:  # keys are row ids: counted, not compared
+        start, order = kernels.group_rows((key - low).astype(np.int32), span)
+        t = as_of[order]
+        kernels.order_times(start, order, t)
+    else:
+        order = np.lexsort((as_of, key)).astype(np.int32)
+        t = as_of[order]
+    k = key[order]
     new = np.ones(len(k), dtype=np.bool_)
     new[1:] = (k[1:] != k[:-1]) | (t[1:] != t[:-1])
     inverse = np.empty(len(k), dtype=np.int64)

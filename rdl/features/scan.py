@@ -122,26 +122,24 @@ class Scan:
 
     def _measured(self, measure: int, wanted: list[tuple[Piece, str]]) -> dict[str, NDArray[Any]]:
         """The pieces of one measure; its arrays are let go with it."""
+        number = self.events.ordered(f"v{measure}")
         found: dict[str, NDArray[Any]] = {}
         running = [(piece, name) for piece, name in wanted if piece.kind in _RUNNING]
         if running:
-            sums = self._sums(measure, any(piece.kind == "squares" for piece, _ in running))
+            sums = self._sums(number, self._factor(measure), any(piece.kind == "squares" for piece, _ in running))
             found.update((name, self._running(piece, sums)) for piece, name in running)
-        if len(running) < len(wanted):
-            number = self.events.ordered(f"v{measure}")
-            found.update((name, self._recent(piece, number)) for piece, name in wanted if piece.kind not in _RUNNING)
+        found.update((name, self._recent(piece, number)) for piece, name in wanted if piece.kind not in _RUNNING)
         return found
 
-    def _sums(self, measure: int, squared: bool) -> "_Sums":
-        n = len(self.events)
-        number, factor = self.events.number(f"v{measure}"), self._factor(measure)
+    def _sums(self, number: Float, factor: float, squared: bool) -> "_Sums":
+        n = len(number)
         total, count = np.empty(n + 1, dtype=np.int64), np.empty(n + 1, dtype=np.int32)
-        most = kernels.running_sum(number, self.events.order, factor, total, count)
+        most = kernels.running_sum(number, factor, total, count)
         if int(most) * self.events.longest >= LIMIT:
             raise Overflow
         high, low = (np.empty(n + 1 if squared else 0, dtype=np.uint64) for _ in range(2))
         if squared:
-            kernels.running_squares(number, self.events.order, factor, high, low)
+            kernels.running_squares(number, factor, high, low)
         return _Sums(total, count, high, low)
 
     def _running(self, piece: Piece, sums: "_Sums") -> NDArray[Any]:
@@ -218,14 +216,12 @@ class Scan:
     def _number_at(self, place: Int, known: NDArray[np.bool_], column: str, kind: str) -> Float:
         out = np.full(len(place), np.nan)
         if kind == "v":
-            values = self.events.number(column)
-            out[known] = values[self._read(place[known])]
-        else:
-            extreme = np.empty(len(self.events), dtype=np.float64)
-            number = self.events.number(f"v{column.removeprefix(kind)}")
-            sign = 1.0 if kind == "lo" else -1.0
-            kernels.running_extreme(number, self.events.order, self.events.start, sign, extreme)
-            out[known] = extreme[place[known]]
+            out[known] = self.events.columns[column][self._read(place[known])]
+            return out
+        extreme = np.empty(len(self.events), dtype=np.float64)
+        number = self.events.ordered(f"v{column.removeprefix(kind)}")
+        kernels.running_extreme(number, self.events.start, 1.0 if kind == "lo" else -1.0, extreme)
+        out[known] = extreme[place[known]]
         return out
 
     def _read(self, place: Int) -> Int:

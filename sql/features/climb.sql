@@ -6,4 +6,3 @@ SELECT p._point AS _point, p.place AS place, {parent} AS parent
 FROM {lasts} p
 {joins}
 WHERE {parent} IS NOT NULL
-ORDER BY _point, place

@@ -8,4 +8,3 @@ CROSS JOIN (SELECT unnest(range({places})) AS place) l
 JOIN feature_facts f ON f._key = p.key AND f._pos = p.n0 - l.place
 {joins}
 WHERE {parent} IS NOT NULL
-ORDER BY _point, place

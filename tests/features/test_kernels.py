@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from rdl.database.engine import connect
 from rdl.features import compute_features, kernels
+from rdl.features.matrix import compute_parts
 from rdl.task import History, Seeds
 from rdl.timeline import ALWAYS, DAY, NEVER
 from tests.features import worlds
@@ -85,12 +86,12 @@ def huge(numbers):
 @settings(max_examples=12)
 def test__kernels__sums_of_two_words__exact(numbers, first, scale):
     n, factor = len(numbers), 2.0**scale
-    number, order, count = np.array(numbers), np.arange(n, dtype=np.int32), np.arange(n + 1, dtype=np.int32)
+    number, count = np.array(numbers), np.arange(n + 1, dtype=np.int32)
     begin, side, end = (np.array([place], dtype=np.int64) for place in (0, min(first, n - 1), n))
     weights = [2**20 - 7 * j for j in range(n)]
     whole = [scaled(x, factor) for x in numbers]
     high, low, out = np.empty(n + 1, np.uint64), np.empty(n + 1, np.uint64), np.empty(1)
-    kernels.running_squares(number, order, factor, high, low)
+    kernels.running_squares(number, factor, high, low)
     kernels.squares(high, low, count, begin, side, end, out)
     found = [out[0]]
     kernels.weighted_sums(number, factor, begin, end, np.array(weights), out)
@@ -108,3 +109,20 @@ def test__order_times__long_and_short_groups_in_any_order__stable():
         assert order.tolist() == np.argsort(time, kind="stable").tolist()
         assert ordered.tolist() == sorted(time)
     assert kernels.MISSING == NEVER
+
+
+@pytest.mark.parametrize("grid", [True, False])
+def test__compute_parts__few_seeds_a_part__same_as_at_once(tmp_path, monkeypatch, grid):
+    if not grid:
+        monkeypatch.setattr("rdl.features.evaluate.Evaluator.expect", lambda *_: None)
+    world, seeds = worlds.make(7, users=9), seeds_of(7, 9, n=60, span=4 if grid else 60)
+    with world.engine(tmp_path) as engine:
+        plan = plan_of(world, engine)
+        whole = compute_features(plan, engine, seeds, history_of(world))
+        parts = list(compute_parts(plan, engine, seeds, history_of(world), most=13))
+        monkeypatch.setattr("rdl.features.matrix.SEEDS_A_PART", 25)
+        same(whole, compute_features(plan, engine, seeds, history_of(world)))
+    assert len(parts) > 3
+    assert sorted(np.concatenate([index for index, _ in parts])) == list(range(60))
+    for index, part in parts:
+        same(whole[index], part)
