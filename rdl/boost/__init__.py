@@ -7,7 +7,7 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from rdl.boost.blend import blend, fit_blend
+from rdl.boost.blend import blend, fit_blend, row_losses
 from rdl.boost.learner import FittedBoost, fit_boost, recency_weight, select_columns
 from rdl.boost.matrix import Matrix
 from rdl.boost.rounds import Curve, best_rounds, learning_curve
@@ -26,6 +26,7 @@ __all__ = [
     "fit_boost",
     "learning_curve",
     "recency_weight",
+    "row_losses",
     "select_columns",
     "with_rounds",
 ]

@@ -102,6 +102,11 @@ def _loss(mixed: Float64, target: Float64, kind: Kind, metric: str) -> tuple[flo
     return float(rows.mean()), float(rows.std() / np.sqrt(len(rows)))
 
 
+def row_losses(prediction: NDArray[Any], target: Float64, kind: Kind, metric: str) -> Float64:
+    """[n] what each row adds to a loss that every prediction can be told apart by: log loss, or absolute or squared error."""
+    return _row_losses(_inner(prediction, kind), target, kind, metric if kind is Kind.REGRESSION else "log_loss")
+
+
 def _row_losses(mixed: Float64, target: Float64, kind: Kind, metric: str) -> Float64:
     """[n] what each row adds to a loss that is a mean over rows."""
     if metric == "accuracy":

@@ -3,13 +3,13 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rdl.boost import FittedBoost, Matrix, best_rounds, fit_boost, learning_curve, recency_weight, with_rounds
+from rdl.boost import BoostSettings, FittedBoost, Matrix, best_rounds, fit_boost, learning_curve, recency_weight, with_rounds
 from rdl.features import Encoding, FeatureMatrix
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.member import Choice, Context, FittedMember, FoldExamples, Member
@@ -62,7 +62,8 @@ class Boosted(Member):
             matrix, target, weight = learned_rows(fold.train, encoding, self.families, context)
             valid = encoded_matrix(fold.valid.inputs.features, encoding, self.families), shaped_target(fold.valid, context)
             kind, metric, seed = context.kind, context.metric, context.settings.seed
-            curves.append(learning_curve((matrix, target), valid, kind, metric, context.boost, seed, weight))
+            settings = settings_for(fold.train, context.boost)
+            curves.append(learning_curve((matrix, target), valid, kind, metric, settings, seed, weight))
         rounds = best_rounds(curves)
         log.info("%s: %d rounds are best on the folds", self.name, rounds)
         return {"rounds": rounds}, [c.predict(rounds) for c in curves]
@@ -72,7 +73,7 @@ class Boosted(Member):
         log.info("%s: fitting %d rounds on %d rows", self.name, choice["rounds"], len(examples.target))
         encoding = Encoding.fit(examples.inputs.features)
         matrix, target, weight = learned_rows(examples, encoding, self.families, context)
-        settings = with_rounds(context.boost, choice["rounds"])
+        settings = settings_for(examples, with_rounds(context.boost, choice["rounds"]))
         boost = fit_boost(matrix, target, context.kind, context.metric, settings, context.settings.seed, weight)
         return FittedBoosted(boost, encoding, self.families)
 
@@ -82,19 +83,19 @@ class Boosted(Member):
         return FittedBoosted(FittedBoost.load(folder), Encoding.from_json(facts["encoding"]), tuple(facts["families"]))
 
 
+def settings_for(examples: Examples, settings: BoostSettings) -> BoostSettings:
+    """The settings for the examples and those between: where windows overlap k times, k times the rows say as little as one."""
+    return replace(settings, min_child_weight=settings.min_child_weight * (1 + len(examples.between)))
+
+
 def learned_rows(
     examples: Examples, encoding: Encoding, families: tuple[str, ...], context: Context
 ) -> tuple[Matrix, Float64, Float64 | None]:
-    """Matrix, target and weights of the examples and of those between their cutoffs.
-
-    The windows of labels on k lattices overlap k times: together they weigh as much as one lattice's.
-    """
+    """Matrix, target and weights of the examples and of those between their cutoffs."""
     parts = (examples, *examples.between)
     matrix = Matrix.concat([encoded_matrix(part.inputs.features, encoding, families) for part in parts])
     target = np.concatenate([shaped_target(part, context) for part in parts])
     weight = recency_weight(np.concatenate([part.inputs.seeds.cutoff for part in parts]), context.boost.half_life)
-    if len(parts) > 1:
-        weight = (np.ones(len(matrix)) if weight is None else weight) * len(examples.target) / len(matrix)
     return matrix, target, weight
 
 

@@ -6,7 +6,7 @@ refit is the second half alone. Both halves are kept in the project's home and f
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from rdl.model.cache import cached_choices, cached_model, fit_key
 from rdl.model.fitted import Model
 from rdl.model.member import Prediction
 from rdl.model.registry import member, members_for
+from rdl.model.search import Trial, search_plan
 from rdl.model.selection import select_features
 from rdl.model.settings import Choices, FitSettings
 from rdl.model.training import Training, prepare_training
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
+
+FEATURES = "features"
+"""The member for whose sake families are searched."""
+SEARCH_SHARE = 0.1
+"""Of the time that is left, what the search may take."""
 
 
 def fit_model(
@@ -90,6 +96,7 @@ def choose(training: Training) -> tuple[Choices, Training]:
     task, settings = training.source.task, training.settings
     if task.kind is not Kind.RECOMMENDATION:
         training = training.only(select_features(training.source.plan, training.earliest(), training.context(0.5)))
+    training, trials = _searched(training)
     folds = training.folds()
     chosen: dict[str, Mapping[str, Any]] = {}
     parts: dict[str, list[Prediction]] = {}
@@ -103,7 +110,16 @@ def choose(training: Training) -> tuple[Choices, Training]:
     log.info("blend: %s", ", ".join(f"{name} {w:.2f}" for name, w in weights.items()))
     mixed = {**predictions, "blend": blend(predictions, weights, task.kind)}
     losses = {name: _loss(task.kind, labels, p) for name, p in mixed.items()}
-    return Choices(training.source.plan, weights, chosen, losses, len(labels), training.source.candidates), training
+    plan, candidates = training.source.plan, training.source.candidates
+    return Choices(plan, weights, chosen, losses, len(labels), candidates, tuple(asdict(trial) for trial in trials)), training
+
+
+def _searched(training: Training) -> tuple[Training, tuple[Trial, ...]]:
+    """The training with the families and the depth that do best on the folds, and what was tried."""
+    if not training.settings.search or FEATURES not in training.settings.members:
+        return training, ()
+    plan, trials = search_plan(training.source.plan, training.folds(), training.context(SEARCH_SHARE))
+    return training if len(plan.features) == len(training.source.plan.features) else training.only(plan), trials
 
 
 def _weights(predictions: "Mapping[str, Prediction]", labels: Labels, task: Task) -> dict[str, float]:

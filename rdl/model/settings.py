@@ -32,6 +32,7 @@ class FitSettings:
         rows: training rows at most, copies included; more are drawn, the newest cutoffs four times as readily as the oldest.
         lattices: over how many lattices of cutoffs, each moved by a part of the task's spacing, XGBoost learns, where rows allow.
         copies: staleness-matched copies of every training seed, where the regime asks for staleness.
+        search: whether families and depth of the features are chosen on the folds; if not, all are kept.
         plan_depth: how many references features walk.
         boost: of XGBoost; by default what suits the task's kind.
         gnn: of the networks.
@@ -45,6 +46,7 @@ class FitSettings:
     rows: int = 40_000
     lattices: int = 3
     copies: int = 3
+    search: bool = True
     plan_depth: int = 2
     boost: BoostSettings | None = None
     gnn: GnnSettings = field(default_factory=GnnSettings)
@@ -62,6 +64,7 @@ class Choices:
         out_of_fold: per member and for the blend, the task's metric on out-of-fold rows.
         rows: how many out-of-fold rows there were.
         candidates: of a recommendation, what may be ranked.
+        trials: the smaller plans that were tried on the folds: see `rdl.model.search.Trial`.
     """
 
     plan: FeaturePlan = field(repr=False)
@@ -70,6 +73,7 @@ class Choices:
     out_of_fold: Mapping[str, float]
     rows: int
     candidates: CandidatePlan | None = field(default=None, repr=False)
+    trials: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
@@ -80,7 +84,8 @@ class Choices:
     def from_json(data: Mapping[str, Any]) -> "Choices":
         """The choices that `to_json` wrote."""
         candidates = CandidatePlan.from_json(data["candidates"]) if data["candidates"] else None
-        return Choices(**{**data, "plan": FeaturePlan.from_json(data["plan"]), "candidates": candidates})
+        trials = tuple(data.get("trials", ()))
+        return Choices(**{**data, "plan": FeaturePlan.from_json(data["plan"]), "candidates": candidates, "trials": trials})
 
 
 def resolve_members(names: Sequence[str]) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rdl.boost import BoostSettings
 from rdl.database import Database
 from rdl.features import Encoding
-from rdl.model.boosted import learned_rows
+from rdl.model.boosted import learned_rows, settings_for
 from rdl.model.denser import labels_between
 from rdl.model.training import Training, prepare_training
 from rdl.task import find_task, mature, mature_cutoffs, phase
@@ -49,12 +50,13 @@ def test__folds__labels_between__end_before_the_later_rows(training: Training) -
         assert not fold.valid.between
 
 
-def test__learned_rows__three_lattices__weigh_as_much_as_one(training: Training) -> None:
+def test__learned_rows__three_lattices__stand_behind_one_another(training: Training) -> None:
     encoding = Encoding.fit(training.examples.inputs.features)
     matrix, target, weight = learned_rows(training.examples, encoding, (), training.context(1.0))
     assert len(matrix) == len(target) == len(training.labels) + sum(len(labels) for labels in training.denser)
     assert weight is not None
-    assert weight.sum() == pytest.approx(len(training.labels))
+    assert len(weight) == len(matrix)
+    assert settings_for(training.examples, BoostSettings(min_child_weight=5.0)).min_child_weight == 15.0
     alone = learned_rows(replace(training.examples, between=()), encoding, (), training.context(1.0))
     assert np.array_equal(matrix.values[: len(alone[0])], alone[0].values, equal_nan=True)
 

@@ -1,0 +1,103 @@
+"""The search for families and depth: it drops what misleads, keeps what may be chance, and says what it tried."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rdl.database import Database
+from rdl.model import Choices, search
+from rdl.model.boosted import OWN
+from rdl.model.inputs import Examples
+from rdl.model.member import FoldExamples
+from rdl.model.recipe import choose
+from rdl.model.search import depths, search_plan
+from rdl.model.training import Training, prepare_training
+from rdl.task import find_task
+from tests.model.world import CUTOFF, TREES, tables, write
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    return write(tmp_path_factory.mktemp("world") / "p", tables())
+
+
+@pytest.fixture(scope="module")
+def training(world: Database) -> Training:
+    return prepare_training(world, find_task(world, "active"), CUTOFF, replace(TREES, lattices=1), 0)
+
+
+@pytest.fixture(scope="module")
+def folds(training: Training) -> list[FoldExamples]:
+    return training.folds()
+
+
+def _misled(fold: FoldExamples, family: str) -> FoldExamples:
+    """The fold with a family that tells the answer where it is learned, and nothing where it is predicted."""
+    return FoldExamples(
+        _told(fold.train, family, fold.train.target), _told(fold.valid, family, np.arange(len(fold.valid.target)) % 2)
+    )
+
+
+def _told(examples: Examples, family: str, told: np.ndarray) -> Examples:
+    features = examples.inputs.features
+    values = features.values.copy()
+    values[:, [f == family for f in features.families]] = told[:, None]
+    return replace(examples, inputs=replace(examples.inputs, features=replace(features, values=values)))
+
+
+def test__search_plan__family_that_misleads__is_dropped_first(
+    training: Training, folds: list[FoldExamples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "LEAST_ROWS", 1)
+    plan = training.source.plan
+    left, trials = search_plan(plan, [_misled(f, "windows") for f in folds], training.context(1.0))
+    first = next(t for t in trials if t.taken)
+    assert first.without == "windows"
+    assert first.change + search.ERRORS * first.error < 0
+    assert "windows" not in left.families
+    assert set(OWN) <= set(left.families)
+    tried = [t.without for t in trials][: len(plan.families)]
+    assert {f for f in plan.families if f not in OWN} <= set(tried)
+    again = search_plan(plan, [_misled(f, "windows") for f in folds], training.context(1.0))
+    assert again == (left, trials)
+
+
+def test__search_plan__few_rows_or_little_time__leaves_the_plan(training: Training, folds: list[FoldExamples]) -> None:
+    plan, context = training.source.plan, training.context(1.0)
+    assert sum(len(f.valid.target) for f in folds) < search.LEAST_ROWS
+    assert search_plan(plan, folds, context) == (plan, ())
+    many = [replace(f, valid=f.valid.rows(np.arange(len(f.valid.target)).repeat(20))) for f in folds]
+    assert search_plan(plan, many, replace(context, seconds=1.0)) == (plan, ())
+
+
+def test__difference__rows_of_one_cutoff__vary_together() -> None:
+    """Ten rows that are one piece of news have the error of one."""
+    draw = np.random.default_rng(0).normal(size=50)
+    alone = search._difference(draw, np.zeros(50), np.arange(50))
+    together = search._difference(draw.repeat(10), np.zeros(500), np.arange(50).repeat(10))
+    assert together == pytest.approx(alone)
+    assert alone[1] == pytest.approx(draw.std() / np.sqrt(50))
+
+
+def test__depths__differences__are_as_deep_as_what_they_are_made_of(training: Training) -> None:
+    plan = training.source.plan
+    found = depths(plan)
+    assert found.keys() == {f.name for f in plan.features}
+    assert set(found.values()) == {0, 1, 2}
+    for feature in plan.features:
+        if feature.operands:
+            assert found[feature.name] == max(found[o] for o in feature.operands)
+
+
+def test__choose__with_the_search__keeps_its_plan_and_what_was_tried(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "LEAST_ROWS", 1)
+    monkeypatch.setattr(search, "ERRORS", -100.0)  # whatever is tried is taken: one family after the other goes
+    choices, narrowed = choose(training)
+    assert choices.plan == narrowed.source.plan
+    assert {t["without"] for t in choices.trials if t["taken"]}
+    assert set(choices.plan.families) <= set(OWN)
+    assert Choices.from_json(choices.to_json()) == choices
+    without = choose(replace(training, settings=replace(training.settings, search=False)))[0]
+    assert without.trials == ()
+    assert len(without.plan.features) > len(choices.plan.features)
