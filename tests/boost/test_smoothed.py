@@ -1,0 +1,112 @@
+"""Graph-boosted trees: the meta loss falls, strength 0 is plain boosting, and on a homophilous graph the smoothing pays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.metrics import roc_auc_score
+
+from rdl.boost import BoostSettings, Matrix
+from rdl.boost.losses import loss_of
+from rdl.boost.smoothed import Watched, fit_smoothed, margins
+from rdl.boost.smoothing import Links, Past, Smoothing
+from rdl.task import Kind
+
+QUICK = BoostSettings(
+    rounds=60, learning_rate=0.1, max_depth=3, min_child_weight=0.0, subsample=1.0, colsample_bytree=1.0, reg_lambda=1.0, threads=1
+)
+NONE = Smoothing((), (), 0.0)
+
+
+def graph(n=1500, seed=0):
+    """Nodes of two kinds; neighbours are mostly of the same kind, and columns tell the kind only faintly."""
+    rng = np.random.default_rng(seed)
+    kind = rng.random(n) < 0.5
+    pairs = rng.integers(0, n, (2, 12 * n))
+    kept = (kind[pairs[0]] == kind[pairs[1]]) | (rng.random(12 * n) < 0.15)
+    a, b = pairs[:, kept & (pairs[0] != pairs[1])]
+    weight = sparse.coo_array((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, a])), shape=(n, n)).tocsr()
+    values = rng.normal(size=(n, 6))
+    values[:, 0] += 0.8 * kind
+    values[:, 1] *= 1 + 0.6 * kind
+    matrix = Matrix(values.astype(np.float32), tuple("abcdef"), (False,) * 6)
+    return matrix, kind[:, None].astype(float), Links(weight)
+
+
+def test__meta_loss__falls_in_every_round():
+    matrix, target, links = graph()
+    for kind, y in (
+        (Kind.BINARY, target),
+        (Kind.REGRESSION, matrix.values[:, :1].astype(float)),
+        (Kind.MULTICLASS, np.c_[target, 1 - target]),
+    ):
+        loss = loss_of(kind, "mae", y)
+        _, _, history = fit_smoothed(matrix, y, Smoothing((links,), (1.0,), 0.8, 5), loss, QUICK, 0, np.ones(len(y)))
+        assert (np.diff(history) < 0).all(), kind
+
+
+def test__strength_0__is_boosting_by_xgboost_itself():
+    import xgboost
+
+    matrix, target, links = graph()
+    loss = loss_of(Kind.REGRESSION, "rmse", target)
+    booster, start, _ = fit_smoothed(matrix, target, Smoothing((links,), (1.0,), 0.0), loss, QUICK, 0, np.ones(len(target)))
+    data = xgboost.QuantileDMatrix(matrix.values, label=target[:, 0], max_bin=QUICK.max_bin, nthread=1)
+    told = {
+        "objective": "reg:squarederror",
+        "base_score": float(start[0]),
+        "max_depth": 3,
+        "learning_rate": 0.1,
+        "lambda": 1.0,
+        "nthread": 1,
+        "min_child_weight": 0.0,
+        "max_bin": QUICK.max_bin,
+    }
+    plain = xgboost.train(told, data, 60).predict(data)
+    assert np.allclose(margins(booster, start, matrix, 1)[:, 0], plain, atol=1e-4)
+
+
+def test__homophilous_graph__smoothing_beats_boosting_alone():
+    matrix, target, links = graph()
+    labelled = np.random.default_rng(3).random(len(target)) < 0.3
+    loss, weight = loss_of(Kind.BINARY, "log_loss", target), labelled.astype(float)
+    found = {}
+    for name, fitted in (("alone", NONE), ("joint", Smoothing((links,), (1.0,), 0.8, 5))):
+        booster, start, _ = fit_smoothed(matrix, target, fitted, loss, QUICK, 0, weight)
+        f = margins(booster, start, matrix, 1)
+        found[name] = roc_auc_score(target[~labelled, 0], fitted.push(f)[~labelled, 0])
+    assert found["alone"] < 0.85
+    assert found["joint"] > found["alone"] + 0.08
+
+
+def test__watched_rows__stop_it_and_take_no_part():
+    rng = np.random.default_rng(4)
+    n = 900
+    moment = np.sort(rng.integers(0, 60, n)) * 10
+    group, values = rng.integers(0, 40, n), rng.normal(size=(n, 4))
+    mood = rng.normal(0, 2, 40)[group]
+    target = (rng.random(n) < 1 / (1 + np.exp(-(mood + values[:, 0])))).astype(float)[:, None]
+    cut = 700
+    matrix = Matrix(values.astype(np.float32), tuple("abcd"), (False,) * 4)
+    whole = Past(group, moment, moment + 30, np.arange(n) < cut, 1e9)
+    early = replace(whole, group=group[:cut], moment=moment[:cut], ready=whole.ready[:cut], source=whole.source[:cut])
+    loss = loss_of(Kind.BINARY, "roc_auc", target)
+    settings = replace(QUICK, rounds=300, patience=20)
+
+    def run(later):
+        watched = Watched(matrix.rows(np.arange(cut, n)), later, Smoothing((whole,), (1.0,), 0.5))
+        return fit_smoothed(
+            matrix.rows(np.arange(cut)), target[:cut], Smoothing((early,), (1.0,), 0.5), loss, settings, 0, np.ones(cut), watched
+        )
+
+    booster, start, history = run(target[cut:])
+    assert 20 < len(history) < 300
+    best = int(np.argmin(history)) + 1
+    f = margins(booster, start, matrix, 1, best)
+    z = Smoothing((whole,), (1.0,), 0.5).push(f)[cut:]
+    assert loss.judge(z, target[cut:]).mean() == pytest.approx(min(history), abs=1e-4)
+    other, _, _ = run(1 - target[cut:])
+    least = min(other.num_boosted_rounds(), booster.num_boosted_rounds())
+    rows = matrix.rows(np.arange(n))
+    assert np.array_equal(margins(other, start, rows, 1, least), margins(booster, start, rows, 1, least))
