@@ -7,17 +7,23 @@ from rdl.features.propose import plan_features
 from rdl.features.statement import feature_sql
 from rdl.features.store import kept_features
 from rdl.features.survey import Survey, survey_database
+from rdl.features.table import FeatureTable, fitting_tables, tables_of
+from rdl.features.tonight import materialise
 
 __all__ = [
     "EncodedMatrix",
     "Encoding",
     "FeatureMatrix",
     "FeaturePlan",
+    "FeatureTable",
     "PlanSettings",
     "Survey",
     "compute_features",
     "feature_sql",
+    "fitting_tables",
     "kept_features",
+    "materialise",
     "plan_features",
     "survey_database",
+    "tables_of",
 ]

@@ -24,7 +24,7 @@ from rdl.task.asked import RequestError
 
 
 class ScoringModel(PythonModel):
-    """One saved model on one snapshot of one database: rows that arrive later need a new process."""
+    """One saved model on one snapshot of one database, with the tables of its features: what is made later needs a new process."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Open the database and load the saved model; its manifest is checked first.
@@ -38,13 +38,14 @@ class ScoringModel(PythonModel):
         project = open_project(folder, given.get("home") or os.environ.get("RDL_HOME") or None)
         self._database = open_database(project.snapshot())  # the files of tonight are replaced while a server lives
         self._model = load_model(Path(context.artifacts["model"]))
+        self._tables = self._model.tables(self._database)
         self._lock = Lock()
 
     def predict(self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
         """Predictions in the order of the request: entity key, cutoff, and the columns of the answer."""
         try:
             with self._lock:  # the members use all threads anyway
-                return answer(self._database, self._model.task, self._model, model_input).frame()
+                return answer(self._database, self._model.task, self._model, model_input, self._tables).frame()
         except (RequestError, TimeError) as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         except RdlError as error:

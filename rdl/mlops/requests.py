@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from rdl.features import FeatureTable
     from rdl.model import Model
 
 AS_OF = "as_of"
@@ -110,8 +111,20 @@ def check_as_of(database: Database, task: Task, as_of: int) -> int:
     return as_of
 
 
-def answer(database: Database, task: Task, model: "Model", request: "pd.DataFrame") -> Answer:
+def answer(
+    database: Database, task: Task, model: "Model", request: "pd.DataFrame", tables: "Sequence[FeatureTable]" = ()
+) -> Answer:
     """Predict every row of `request`: the entity's key, and the moment to predict from.
+
+    A row that names no moment is predicted from the newest table's, so that it gets the night's own score; where there is no table,
+    from the end of the data.
+
+    Args:
+        database: the rows.
+        task: whose entities are asked about.
+        model: what predicts.
+        request: the key's columns, and maybe `as_of`.
+        tables: `model.tables(database)`: where all rows ask about the moment of one of them, they are looked up in it.
 
     Raises:
         RequestError: a column is missing or unknown, a key is null or unknown, or the entity did not exist yet.
@@ -121,11 +134,14 @@ def answer(database: Database, task: Task, model: "Model", request: "pd.DataFram
     check_columns(list(request.columns), names)
     if not len(request):
         raise RequestError("the request has no rows", fix=f"send at least one {', '.join(names)}")
-    cutoff = _cutoffs(database, task, request)
+    cutoff = _cutoffs(database, task, request, tables[-1].facts.as_of if tables else newest(database))
     keys = {name: request[name].tolist() for name in names}
-    entity = find_asked(database, task, keys)
-    _check_existence(database, task, keys, entity, cutoff)
-    prediction = model.predict(database, Seeds.at(entity, cutoff)).prediction
+    table = next((table for table in tables if (cutoff == table.facts.as_of).all()), None)
+    entity = table.find(list(keys.values())) if table is not None else None
+    if entity is None:
+        entity = find_asked(database, task, keys)
+        _check_existence(database, task, keys, entity, cutoff)
+    prediction = model.predict(database, Seeds.at(entity, cutoff), table).prediction
     return Answer(keys, cutoff, prediction, answer_columns(database, model.task, prediction))
 
 
@@ -144,12 +160,12 @@ def check_columns(columns: "Sequence[str]", keys: "Sequence[str]") -> None:
             raise RequestError(f"the request lacks the column {key!r}", fix=fix)
 
 
-def _cutoffs(database: Database, task: Task, request: "pd.DataFrame") -> "NDArray[np.int64]":
-    """The moments [n] asked about: the end of the data where the request names none."""
+def _cutoffs(database: Database, task: Task, request: "pd.DataFrame", default: int) -> "NDArray[np.int64]":
+    """The moments [n] asked about: the default where the request names none."""
     if AS_OF not in request.columns:
-        return np.full(len(request), newest(database), dtype=np.int64)
+        return np.full(len(request), default, dtype=np.int64)
     given = [None if _blank(value) else value for value in request[AS_OF].tolist()]
-    read = {value: newest(database) if value is None else _cutoff(database, task, value) for value in set(given)}
+    read = {value: default if value is None else _cutoff(database, task, value) for value in set(given)}
     return np.array([read[value] for value in given], dtype=np.int64)
 
 

@@ -29,6 +29,7 @@ from rdl.task import Seeds, Task, answer_columns, entity_keys, population_at
 from rdl.timeline import format_time
 
 if TYPE_CHECKING:
+    from rdl.features import FeatureTable
     from rdl.model import Model
 
 log = logging.getLogger(__name__)
@@ -140,12 +141,13 @@ def _check(database: Database, task: Task, model: "Model", as_of: int, out: Path
 def _write(database: Database, model: "Model", people: Seeds, out: Path, about: Mapping[str, str], chunk: int) -> Summary:
     """Predict chunk by chunk into a file beside `out`, and move it there; the first chunk says which columns there are."""
     task, parts = model.task, list[Summary]()
+    tonight = _tonight(database, model, people)
     keys = entity_keys(database, task, people.entity).rename_columns(list(task.entity_columns))
     with _aside(out) as path, ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
         for start in range(0, len(people), chunk):
             seeds = people[start : start + chunk]
-            answer = answer_columns(database, task, model.predict(database, seeds).prediction)
+            answer = answer_columns(database, task, model.predict(database, seeds, tonight).prediction)
             columns = {name: keys[name].slice(start, len(seeds)) for name in task.entity_columns}
             table = pa.table({**columns, "cutoff": pa.array(seeds.cutoff).cast(pa.timestamp("us")), **answer})
             if writer is None:
@@ -155,6 +157,15 @@ def _write(database: Database, model: "Model", people: Seeds, out: Path, about: 
             parts.append(Summary.of(task.kind, answer))
             log.info("score: %d of %d", start + len(seeds), len(people))
     return reduce(add, parts)
+
+
+def _tonight(database: Database, model: "Model", people: Seeds) -> "FeatureTable | None":
+    """Tonight's features, where they were made for this model, these rows and this moment."""
+    tables = [table for table in model.tables(database) if table.covers(people).any()]
+    if not tables:
+        return None
+    log.info("score: features are read from the table of %s", format_time(tables[-1].facts.as_of))
+    return tables[-1]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from rdl.boost import blend
 from rdl.database import Database
 from rdl.errors import SchemaError, nearest
-from rdl.features import FeaturePlan
-from rdl.model.inputs import Batch, Prepared, Source
+from rdl.features import FeaturePlan, FeatureTable, fitting_tables, materialise
+from rdl.features.table import TableFacts
+from rdl.model.inputs import Batch, Past, Prepared, Source
 from rdl.model.member import FittedMember
 from rdl.model.settings import Choices
 from rdl.task import Seeds, Task
@@ -58,19 +60,39 @@ class Model:
         """The blend's weights by member."""
         return self.choices.weights
 
-    def predict(self, database: Database, seeds: Seeds) -> Predictions:
+    def predict(self, database: Database, seeds: Seeds, table: FeatureTable | None = None) -> Predictions:
         """Predictions of `seeds`, in their order; each depends on its own entity, cutoff and visible rows alone.
+
+        Args:
+            database: the rows.
+            seeds: n seeds.
+            table: one of `tables(database)`, to read features from instead of computing them.
 
         Raises:
             SchemaError: the database lacks a table or column that the model reads.
         """
         check_schema(self, database)
-        source = replace(self.source(database), keep=False)
+        source = replace(self.source(database), keep=False, table=table)
         return self.predict_prepared(source, source.prepare(seeds))
 
     def source(self, database: Database) -> Source:
         """A database as this model reads it."""
         return Source(database, self.task, self.plan, self.choices.candidates)
+
+    def tables(self, database: Database) -> tuple[FeatureTable, ...]:
+        """The tables of tonight's features that were made for this model from this database, in the order of their moments."""
+        return fitting_tables(database, self.task, self.plan)
+
+    def materialise(self, database: Database, as_of: int, folder: Path) -> TableFacts:
+        """Write the features of all entities at one cutoff into `folder`.
+
+        Raises:
+            SchemaError: the database lacks a table or column that the model reads.
+            TaskError: no entity is visible at `as_of`.
+        """
+        check_schema(self, database)
+        history = Past(database, self.task, np.array([as_of], dtype=np.int64)).history
+        return materialise(database, self.task, self.plan, as_of, history, folder)
 
     def predict_prepared(self, source: Source, batch: Batch) -> Predictions:
         """Predictions of inputs that were prepared with this model's plan."""

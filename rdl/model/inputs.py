@@ -7,6 +7,7 @@ A recommendation's seeds have candidates in place of features. They are many, so
 into parts; `opened` adds them to one part when it is predicted.
 """
 
+import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,16 @@ from numpy.typing import NDArray
 
 from rdl.database import Database
 from rdl.database.pruning import mark_used
-from rdl.features import FeatureMatrix, FeaturePlan, compute_features, kept_features
+from rdl.errors import ModelFileError
+from rdl.features import FeatureMatrix, FeaturePlan, FeatureTable, compute_features, kept_features
 from rdl.features.candidates import CandidatePlan, Candidates, compute_candidates
 from rdl.graph import GraphStore, build_graph
 from rdl.task import History, Kind, Labels, Seeds, Task, past_labels, phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
 
 Int = NDArray[np.int64]
 
@@ -33,25 +37,44 @@ _NO_HISTORY = History(_NONE, _NONE, _NONE, np.array([]))
 
 
 @dataclass(frozen=True)
+class Past:
+    """Past labels of the lattice that cutoffs [n] lie on, asked for on first use: what reads kept features alone needs none."""
+
+    database: Database
+    task: Task
+    cutoff: Int
+
+    @cached_property
+    def history(self) -> History:
+        """The labels; the law of time decides which of them a seed may use. A recommendation has none."""
+        return _NO_HISTORY if self.task.kind is Kind.RECOMMENDATION else past_labels(self.database, self.task, self.cutoff)
+
+
+@dataclass(frozen=True)
 class Prepared:
     """Seeds of one lattice with what members read about them.
 
     Attributes:
         seeds: n seeds.
         features: [n, m] the plan's features.
-        history: past labels of the whole lattice; the law of time decides which of them a seed may use.
+        past: past labels of the whole lattice.
         candidates: of a recommendation, what may be ranked; None where they are not computed yet.
     """
 
     seeds: Seeds
     features: FeatureMatrix
-    history: History
+    past: Past
     candidates: Candidates | None = None
+
+    @property
+    def history(self) -> History:
+        """Past labels of the whole lattice; the law of time decides which of them a seed may use."""
+        return self.past.history
 
     def rows(self, index: Int) -> "Prepared":
         """The seeds at `index`."""
         candidates = None if self.candidates is None else self.candidates[index]
-        return Prepared(self.seeds[index], self.features[index], self.history, candidates)
+        return Prepared(self.seeds[index], self.features[index], self.past, candidates)
 
 
 @dataclass(frozen=True)
@@ -103,6 +126,7 @@ class Source:
 
     Attributes:
         keep: whether features are kept for whoever asks for the same seeds again: fits and backtests do, scoring does not.
+        table: tonight's features, made from this database with this plan; seeds that it covers are read from it.
     """
 
     database: Database
@@ -110,11 +134,13 @@ class Source:
     plan: FeaturePlan
     candidates: CandidatePlan | None = None
     keep: bool = True
+    table: FeatureTable | None = None
 
     def prepare(self, seeds: Seeds) -> Batch:
         """Seeds of any number of lattices with their inputs."""
-        phases = phase(self.task, seeds.cutoff)
-        indices = [np.flatnonzero(phases == p) for p in np.unique(phases)]
+        phases, covered = phase(self.task, seeds.cutoff), self._covered(seeds)
+        groups = [(phases == p) & (covered == c) for p in np.unique(phases) for c in (True, False)]
+        indices = [np.flatnonzero(group) for group in groups if group.any()]
         if self.candidates is not None:
             indices = [whole[i : i + SEEDS_A_PART] for whole in indices for i in range(0, len(whole), SEEDS_A_PART)]
         return Batch(len(seeds), tuple((index, self._prepare(seeds[index])) for index in indices))
@@ -131,13 +157,22 @@ class Source:
         return replace(inputs, candidates=self.database.run(lambda engine: compute_candidates(plan, engine, inputs.seeds)))
 
     def _prepare(self, seeds: Seeds) -> Prepared:
-        history = _NO_HISTORY if self.task.kind is Kind.RECOMMENDATION else past_labels(self.database, self.task, seeds.cutoff)
-        return Prepared(seeds, self._features(seeds, history), history)
+        past = Past(self.database, self.task, seeds.cutoff)
+        return Prepared(seeds, self._features(seeds, past), past)
 
-    def _features(self, seeds: Seeds, history: History) -> FeatureMatrix:
+    def _features(self, seeds: Seeds, past: Past) -> FeatureMatrix:
+        if self.table is not None and len(seeds) and self._covered(seeds).all():
+            try:
+                return self.table.features(seeds.entity)
+            except ModelFileError as error:
+                log.warning("features: computed, tonight's table is no longer what it was: %s", error.what)
         if self.keep:
-            return kept_features(self.database, self.plan, seeds, history)
-        return self.database.run(lambda engine: compute_features(self.plan, engine, seeds, history))
+            return kept_features(self.database, self.plan, seeds, past.history)
+        return self.database.run(lambda engine: compute_features(self.plan, engine, seeds, past.history))
+
+    def _covered(self, seeds: Seeds) -> NDArray[np.bool_]:
+        """[n] which seeds stand in tonight's table."""
+        return np.zeros(len(seeds), dtype=np.bool_) if self.table is None else self.table.covers(seeds)
 
     @cached_property
     def graph(self) -> GraphStore:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from rdl.database import open_database
 from rdl.features import PlanSettings, plan_features, survey_database
 from rdl.project import open_project
-from rdl.task import History
+from rdl.task import History, find_task
 from rdl.timeline import DAY, parse_time
 
 SETTINGS = """\
@@ -30,6 +30,22 @@ key = "event"
 time = "at"
 references = { member = "members", item = "items" }
 types = { kind = "categorical" }
+"""
+TASK = """\
+/* rdl
+task = "active"
+kind = "binary"
+entity = "members"
+horizon = "10 days"
+validate = 1970-01-10
+test = 1970-02-01
+*/
+-- population: everybody.
+SELECT c.cutoff, m.member FROM cutoffs c JOIN members m ON m.joined < c.cutoff
+-- label: whether they do anything.
+SELECT c.cutoff, m.member, count(e.event) > 0 AS label FROM cutoffs c CROSS JOIN members m
+LEFT JOIN events e ON e.member = m.member AND e.at >= c.cutoff AND e.at < c.cutoff + $horizon
+GROUP BY ALL
 """
 START, MEMBERS, ITEMS = datetime(1969, 11, 1), 30, 5
 FIRST = parse_time("1969-12-01")
@@ -79,3 +95,11 @@ def make_history(days=100):
     entity = np.tile(np.arange(MEMBERS), len(time) // MEMBERS)
     value = np.random.default_rng(3).integers(0, 2, 1000)[: len(time)].astype(np.float64)
     return History(entity, time - 10 * DAY, time, value)
+
+
+def make_task(database):
+    """Whether a member does anything in the next ten days."""
+    folder = database.project.root / "sql" / "tasks"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "active.sql").write_text(TASK)
+    return find_task(database, "active")

@@ -51,7 +51,10 @@ def test__score__crash_half_way__leaves_the_last_good_file(project, database, ta
         task, as_of = model.task, model.as_of
         calls = 0
 
-        def predict(self, database, seeds):
+        def tables(self, database):
+            return ()
+
+        def predict(self, database, seeds, table):
             self.calls += 1
             if self.calls > 1:
                 raise MemoryError

@@ -11,7 +11,7 @@ from tests.pipeline.workshop import halt
 PIPELINE = """
 name    = "night"
 project = "shop"
-steps   = ["demo", "check", "train", "evaluate", "register", "promote", "score", "report"]
+steps   = ["demo", "check", "train", "evaluate", "register", "promote", "features", "score", "report"]
 tasks   = ["churn"]
 [demo]
 rows = 4000
@@ -20,7 +20,17 @@ members = ["entity"]
 [evaluate]
 regimes = ["fresh"]
 """
-UNITS = ("demo", "check", "train/churn", "evaluate/churn/fresh", "register/churn", "promote/churn", "score/churn", "report/churn")
+UNITS = (
+    "demo",
+    "check",
+    "train/churn",
+    "evaluate/churn/fresh",
+    "register/churn",
+    "promote/churn",
+    "features/churn",
+    "score/churn",
+    "report/churn",
+)
 
 
 def halting(step: Step) -> Step:

@@ -4,11 +4,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from rdl.pipeline.step import Step
-from rdl.pipeline.steps import check, demo, evaluate, promote, register, report, score, train
+from rdl.pipeline.steps import check, demo, evaluate, features, promote, register, report, score, train
 
-STEPS: Mapping[str, Step] = MappingProxyType(
-    {
-        step.name: step
-        for step in (demo.STEP, check.STEP, train.STEP, evaluate.STEP, register.STEP, promote.STEP, score.STEP, report.STEP)
-    }
+_ALL = (
+    demo.STEP,
+    check.STEP,
+    train.STEP,
+    evaluate.STEP,
+    register.STEP,
+    promote.STEP,
+    features.STEP,
+    score.STEP,
+    report.STEP,
 )
+
+STEPS: Mapping[str, Step] = MappingProxyType({step.name: step for step in _ALL})

@@ -27,15 +27,19 @@ def score(context: Context) -> Outcome:
     from rdl.mlops import score as write_scores
 
     source = context.source
-    model, version = _model(context)
+    model, version = scoring_model(context)
     task, out = source.task(context.unit.task), context.aside / "scores.parquet"
     summary = write_scores(source.project, source.database, task, model, source.as_of, out, version=version)
     facts = {"version": version, "model_as_of": format_time(model.as_of), **summary.summary.to_json()}
     return Outcome(summary.rows, facts)
 
 
-def _model(context: Context) -> "tuple[Model, str]":
-    """What scores, and its version; no version where it is not registered."""
+def scoring_model(context: Context) -> "tuple[Model, str]":
+    """What scores, and its version; no version where it is not registered.
+
+    Raises:
+        GateError, UsageError: see `score`.
+    """
     from rdl.mlops import find_version, load_version
 
     source, task = context.source, context.unit.task
@@ -58,4 +62,4 @@ def _place(context: Context) -> Path:
     return context.home / "scores" / context.unit.task / context.partition
 
 
-STEP = Step("score", score, _place, needs=("demo", "check", "train", "register", "promote"))
+STEP = Step("score", score, _place, needs=("demo", "check", "train", "register", "promote", "features"))

@@ -1,0 +1,96 @@
+"""Scoring with and without tonight's table of features, on the demo shop: single requests in process, and the whole population.
+
+`python tests/benchmarks/scoring.py [--rows N] [--requests N]` prints one JSON object a line. The model is XGBoost on SQL features.
+CPU figures are user and system time of this process, all threads. `--large` takes a shop of a million orders.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from rdl.database import Database, open_database
+from rdl.database.demo import write_demo
+from rdl.mlops import score
+from rdl.mlops.requests import answer
+from rdl.model import FitSettings, Model, fit_model
+from rdl.project import open_project
+from rdl.task import Task, entity_keys, find_task
+from rdl.timeline import DAY, format_time
+
+
+def report(case: str, value: float, unit: str) -> None:
+    """One line of JSON, with the peak memory of the process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        json.dumps({"name": "scoring", "case": case, "value": round(value, 3), "unit": unit, "peak_mib": round(peak)}), flush=True
+    )
+
+
+def latency(case: str, ask: Callable[[int], object], count: int) -> None:
+    """CPU-milliseconds of single calls; the first is not counted."""
+    ask(0)
+    spent = []
+    for i in range(1, count + 1):
+        before = time.process_time()
+        ask(i)
+        spent.append((time.process_time() - before) * 1e3)
+    for share in (50, 99):
+        report(f"{case}, p{share}", float(np.percentile(spent, share)), "cpu-ms")
+
+
+def requests(database: Database, task: Task, model: Model, as_of: int, with_table: int, without: int) -> None:
+    """One entity a request, looked up in the table and computed."""
+    tables = model.tables(database)
+    drawn = np.random.default_rng(0).integers(0, tables[-1].facts.rows, with_table + 1)
+    keys = entity_keys(database, task, drawn).to_pylist()
+    rows = [pd.DataFrame([{**key, "as_of": format_time(as_of)}]) for key in keys]
+    latency("one entity's features read from the table", lambda i: tables[-1].features(drawn[i : i + 1]), with_table)
+    latency("one entity, with the table", lambda i: answer(database, task, model, rows[i], tables).frame(), with_table)
+    latency("one entity, without", lambda i: answer(database, task, model, rows[i]).frame(), without)
+    pairs = [(answer(database, task, model, row, tables), answer(database, task, model, row)) for row in rows[:5]]
+    assert all((a.prediction == b.prediction).all() for a, b in pairs), "the table changes predictions"
+
+
+def batch(database: Database, task: Task, model: Model, as_of: int, folder: Path, case: str) -> Path:
+    """The whole population."""
+    before, out = time.process_time(), folder / f"{case}.parquet"
+    found = score(database.project, database, task, model, as_of, out)
+    report(f"population of {found.rows}, {case}", found.rows / (time.process_time() - before), "rows/cpu-s")
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=200_000, help="orders of the demo shop")
+    parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--large", action="store_true", help="1M orders")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_demo(folder / "shop", 1_000_000 if options.large else options.rows)
+        database = open_database(open_project(folder / "shop"))
+        task = find_task(database, "churn")
+        model = fit_model(database, task, database.span[1] + 1, FitSettings(members=("features",), rows=6000))
+        as_of = (database.span[1] // DAY + 1) * DAY
+        report("features of the model", len(model.plan.features), "features")
+        wanted = batch(database, task, model, as_of, folder, "without a table")
+        place, before = database.project.home / "tonight" / task.name / "now", time.process_time()
+        facts = model.materialise(database, as_of, place)
+        report(f"table of {facts.rows} entities", time.process_time() - before, "cpu-s")
+        tables = model.tables(database)
+        report("the same, on disk", tables[-1].size / 2**20, "MiB")
+        found = batch(database, task, model, as_of, folder, "with the table")
+        assert pq.read_table(wanted).equals(pq.read_table(found)), "the table changes predictions"
+        requests(database, task, model, as_of, options.requests, min(options.requests, 50))
+
+
+if __name__ == "__main__":
+    main()

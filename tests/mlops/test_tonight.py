@@ -1,0 +1,113 @@
+"""Scoring and serving read tonight's table where it fits, and say what they say without it."""
+
+import dataclasses
+import json
+import logging
+import sys
+from http.client import HTTPConnection
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from rdl.database import Database
+from rdl.features.lineage import made_by
+from rdl.features.table import VALUES
+from rdl.mlops import score
+from rdl.mlops.requests import answer, newest
+from rdl.model import inputs
+from rdl.task.asked import RequestError
+from rdl.timeline import DAY, format_time
+from tests.mlops.served import free_port, serving
+
+START = """
+import sys
+from rdl.features import table
+from rdl.mlops import serve
+from rdl.project import open_project
+
+table.made_by = lambda: sys.argv[4]  # the code that is being tested may change while a test runs
+serve(open_project(sys.argv[1], sys.argv[2]), "churn", port=int(sys.argv[3]))
+"""
+
+
+@pytest.fixture
+def as_of(database):
+    return (newest(database) // DAY + 1) * DAY
+
+
+@pytest.fixture
+def tonight(copy, database, model, as_of):
+    """The database in a home of its own, with a table of tonight's features."""
+    mine = dataclasses.replace(database, project=copy)
+    model.materialise(mine, as_of, copy.home / "tonight" / "churn" / "made")
+    return mine
+
+
+@pytest.fixture
+def nothing_computed(monkeypatch):
+    """Whatever computes features, or opens the database for a request, fails."""
+
+    def fail(*_, **__):
+        raise AssertionError("computed")
+
+    monkeypatch.setattr(inputs, "compute_features", fail)
+    return lambda: monkeypatch.setattr(Database, "engine", fail)
+
+
+def test__score__with_the_table__gives_the_same_bytes_and_computes_nothing(
+    project, database, task, model, tonight, as_of, tmp_path, nothing_computed, monkeypatch
+):
+    found = score(tonight.project, tonight, task, model, as_of, tmp_path / "with.parquet", chunk=7)
+    with pytest.raises(AssertionError, match="computed"):
+        score(tonight.project, tonight, task, model, as_of - DAY, tmp_path / "other.parquet")
+    monkeypatch.undo()
+    wanted = score(project, database, task, model, as_of, tmp_path / "without.parquet", chunk=7)
+    assert found.path.read_bytes() == wanted.path.read_bytes()
+    assert found.rows == wanted.rows > 20
+
+
+def test__score__altered_table__is_computed_with_a_warning(project, database, task, model, tonight, as_of, tmp_path, caplog):
+    file = tonight.project.home / "tonight" / "churn" / "made" / VALUES
+    content = bytearray(file.read_bytes())
+    content[-40] ^= 8
+    file.write_bytes(bytes(content))
+    with caplog.at_level(logging.WARNING):
+        found = score(tonight.project, tonight, task, model, as_of, tmp_path / "with.parquet")
+    assert "altered" in caplog.text
+    wanted = score(project, database, task, model, as_of, tmp_path / "without.parquet")
+    assert pq.read_table(found.path).equals(pq.read_table(wanted.path))
+
+
+def test__answer__known_entity_at_the_tables_moment__asks_the_database_nothing(tonight, task, model, as_of, nothing_computed):
+    tables = model.tables(tonight)
+    nothing_computed()
+    found = answer(tonight, task, model, pd.DataFrame({"customer_id": [105, 120, 105]}), tables)
+    assert found.cutoff.tolist() == [as_of] * 3
+    said = answer(tonight, task, model, pd.DataFrame({"customer_id": [105], "as_of": [format_time(as_of)]}), tables)
+    assert said.prediction[0] == found.prediction[0] == found.prediction[2]
+
+
+def test__answer__anything_else__is_answered_as_without_the_table(tonight, database, task, model, as_of):
+    tables = model.tables(tonight)
+    request = pd.DataFrame({"customer_id": [105, 110, 120], "as_of": [format_time(as_of), None, "2025-11-01"]})
+    found = answer(tonight, task, model, request, tables)
+    plain = answer(database, task, model, request.assign(as_of=[format_time(as_of), format_time(as_of), "2025-11-01"]))
+    assert found.cutoff.tolist() == plain.cutoff.tolist()
+    assert found.prediction.tolist() == plain.prediction.tolist()
+    assert answer(tonight, task, model, pd.DataFrame({"customer_id": [105.0]}), tables).prediction[0] == found.prediction[0]
+    with pytest.raises(RequestError, match="unknown customer_id 1"):
+        answer(tonight, task, model, pd.DataFrame({"customer_id": [1]}), tables)
+
+
+def test__serve__with_the_table__equals_the_offline_scores_bit_by_bit(tonight, project, task, model, as_of, tmp_path):
+    offline = pq.read_table(score(tonight.project, tonight, task, model, as_of, tmp_path / "scores.parquet").path).to_pylist()
+    port, home = free_port(), tonight.project.home
+    with serving([sys.executable, "-c", START, str(project.root), str(home), str(port), made_by()], port):
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        rows = [{"customer_id": row["customer_id"]} for row in offline]
+        connection.request("POST", "/invocations", json.dumps({"dataframe_records": rows}), {"Content-Type": "application/json"})
+        online = json.loads(connection.getresponse().read())["predictions"]
+        connection.close()
+    assert [row["prediction"] for row in online] == [row["prediction"] for row in offline]
+    assert {row["cutoff"] for row in online} == {format_time(as_of)}
