@@ -71,10 +71,14 @@ def learning_curve(
 
 def best_rounds(curves: Sequence[Curve]) -> int:
     """The number of rounds whose mean score over the folds, weighted by their rows, is best; all folds must have come that far."""
-    sizes = np.array([len(c.valid) for c in curves], dtype=np.float64)
-    reached = min(len(c.scores) for c in curves)
-    mean = np.average([_smooth(c.scores)[:reached] for c in curves], axis=0, weights=sizes)
-    return int(np.argmax(mean)) + 1
+    return best_round([c.scores for c in curves], [len(c.valid) for c in curves])[0]
+
+
+def best_round(scores: Sequence[Float64], rows: Sequence[int]) -> tuple[int, float]:
+    """The number of rounds at which the mean of the folds' scores, weighted by their rows, is best, and that mean."""
+    reached = min(len(s) for s in scores)
+    mean = np.average([_smooth(s)[:reached] for s in scores], axis=0, weights=np.array(rows, dtype=np.float64))
+    return int(np.argmax(mean)) + 1, float(mean.max())
 
 
 def _smooth(scores: Float64, width: int = 9) -> Float64:

@@ -8,6 +8,7 @@ from rdl.model.graphed import Graphed
 from rdl.model.member import Member
 from rdl.model.ranked import Ordered, Ranked
 from rdl.model.settings import MEMBERS
+from rdl.model.smoothed import Smoothed
 from rdl.task import Kind
 
 _MEMBERS: dict[str, Member] = {
@@ -15,6 +16,7 @@ _MEMBERS: dict[str, Member] = {
     for member in (
         Boosted("entity", families=OWN, baseline=True),
         Boosted("features"),
+        Smoothed("graphboost", optional=True),
         Graphed("sage"),
         Graphed("relgnn", optional=True),
         Ordered("popular", own=False),

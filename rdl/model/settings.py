@@ -16,7 +16,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "gnn": ("sage",),
     "ranking": ("popular", "past", "ranked"),
 }
-MEMBERS = ("entity", "features", "sage", "relgnn", "popular", "past", "ranked")
+MEMBERS = ("entity", "features", "graphboost", "sage", "relgnn", "popular", "past", "ranked")
 """Every member, in the order in which they are fitted and shown."""
 
 

@@ -1,0 +1,135 @@
+"""Whom a row's prediction learns from: rows of the same entity, and of entities that share a category with it at that time.
+
+A path is a column of texts, one a row: the entity's key, or the value that a categorical feature has at the row's own moment (the
+last team, the city). Rows with the same text are of one group. Texts outlive a database: a model keeps those of its training rows.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdl.boost.smoothing import Past, Smoothing
+from rdl.model.inputs import Examples, Prepared, Source
+from rdl.task import entity_keys
+
+Int = NDArray[np.int64]
+Texts = NDArray[np.str_]
+
+ENTITY = ""
+"""The path of the entity itself; every other one is named as the categorical feature it comes from."""
+MOST_LEVELS = 300
+"""Groups of a category at most; with more, they are small."""
+
+
+@dataclass(frozen=True)
+class Kinship:
+    """Whom rows learn from, and how much.
+
+    Attributes:
+        paths: names of the paths.
+        strength: b of `Smoothing`; 0 for not at all.
+        tau: microseconds after which an older row weighs 1/e of a new one.
+    """
+
+    paths: tuple[str, ...] = ()
+    strength: float = 0.0
+    tau: float = 1.0
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Rows as kin see them.
+
+    Attributes:
+        groups: by path, texts [n]; "" for nobody's.
+        moment: int64 [n] what a row may know of lies before it: its `as_of`.
+        ready: int64 [n] from when on its label is known.
+        source: [n] whether others may learn from it.
+    """
+
+    groups: dict[str, Texts]
+    moment: Int
+    ready: Int
+    source: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.moment)
+
+    def rows(self, index: Int) -> "Nodes":
+        """The rows at `index`."""
+        groups = {path: texts[index] for path, texts in self.groups.items()}
+        return Nodes(groups, self.moment[index], self.ready[index], self.source[index])
+
+    def smoothing(self, kinship: Kinship) -> Smoothing:
+        """The smoothing of these rows."""
+        if not kinship.strength:
+            return Smoothing((), (), 0.0)
+        codes = {path: np.unique(self.groups[path], return_inverse=True)[1] for path in kinship.paths}
+        paths = [
+            Past(np.where(self.groups[p] == "", -1, codes[p]), self.moment, self.ready, self.source, kinship.tau)
+            for p in kinship.paths
+        ]
+        return Smoothing(paths, [1.0] * len(paths), kinship.strength)
+
+    @staticmethod
+    def concat(parts: "Sequence[Nodes]") -> "Nodes":
+        """All rows, in order."""
+        return Nodes(
+            {path: np.concatenate([p.groups[path] for p in parts]) for path in parts[0].groups},
+            *(np.concatenate([getattr(p, name) for p in parts]) for name in ("moment", "ready", "source")),
+        )
+
+
+def nodes_of(inputs: Prepared, source: Source, paths: Sequence[str], *, sources: bool) -> Nodes:
+    """The rows of prepared seeds [n]; with `sources`, those that see an up-to-date database may be learned from.
+
+    Args:
+        inputs: the seeds and their features.
+        source: the database and task.
+        paths: names of paths.
+        sources: whether their labels will be known, as those of training rows are.
+    """
+    seeds = inputs.seeds
+    groups = {path: _texts(inputs, source, path) for path in paths}
+    fresh = seeds.as_of == seeds.cutoff if sources else np.zeros(len(seeds), dtype=np.bool_)
+    ready = seeds.cutoff + (source.task.last_read(0) + 1)  # a label is known to what comes after it
+    return Nodes(groups, seeds.as_of, ready, fresh)
+
+
+def known_paths(examples: Examples, most: int) -> tuple[str, ...]:
+    """The entity, and the `most` categorical features whose groups tell most of the targets' spread, best first."""
+    features = examples.inputs.features
+    target = examples.target.reshape(len(examples.target), -1)
+    told = {
+        name: _told(features.codes[:, j], len(features.levels[j]), target)
+        for j, name in enumerate(features.category_names)
+        if 2 < len(features.levels[j]) <= MOST_LEVELS
+    }
+    best = sorted((name for name, share in told.items() if share > 0), key=lambda name: (-told[name], name))
+    return (ENTITY, *best[:most])
+
+
+def _texts(inputs: Prepared, source: Source, path: str) -> Texts:
+    if path == ENTITY:
+        entity, place = np.unique(inputs.seeds.entity, return_inverse=True)
+        keys = entity_keys(source.database, source.task, entity).to_pylist()
+        return np.array([json.dumps(list(key.values()), default=str) for key in keys], dtype=np.str_)[place]
+    features = inputs.features
+    j = features.category_names.index(path)
+    return np.array([*features.levels[j], ""], dtype=np.str_)[features.codes[:, j]]
+
+
+def _told(codes: NDArray[np.int32], levels: int, target: NDArray[np.float64]) -> float:
+    """The share of the targets' variance that lies between groups, less what chance gives."""
+    known = codes >= 0
+    n, k = int(known.sum()), len(np.unique(codes[known]))
+    if n <= k or k < 2:
+        return 0.0
+    y = target[known] - target[known].mean(axis=0)
+    count = np.maximum(np.bincount(codes[known], minlength=levels), 1)
+    between = sum(float((np.bincount(codes[known], weights=column, minlength=levels) ** 2 / count).sum()) for column in y.T)
+    within = float((y**2).sum()) - between
+    return (between - (k - 1) * within / (n - k)) / max(float(((target - target.mean(axis=0)) ** 2).sum()), 1e-300)
