@@ -8,7 +8,6 @@ import pytest
 
 from rdl.database import Database
 from rdl.model import FitSettings, Model, fit_model, load_model, save_model
-from rdl.model.inputs import Examples
 from rdl.model.related import ENTITY, Kinship, Nodes, known_paths, nodes_of
 from rdl.model.smoothed import FittedSmoothed, Smoothed
 from rdl.model.training import prepare_training
@@ -103,7 +102,7 @@ def test__choose__no_smoothing_is_among_the_candidates_and_the_best_is_taken(
 
 def test__nodes__learn_from_rows_of_their_group_whose_labels_were_known(world: Database) -> None:
     training = prepare_training(world, find_task(world, "active"), CUTOFF, ALONE, 0)
-    examples: Examples = training.examples
+    examples = training.examples
     nodes = nodes_of(examples.inputs, training.source, known_paths(examples, 1), sources=True)
     seeds = examples.inputs.seeds
     assert nodes.source.all()
