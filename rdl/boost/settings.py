@@ -35,8 +35,8 @@ class BoostSettings:
 
 
 DEFAULTS: Mapping[Kind, BoostSettings] = {
-    Kind.BINARY: BoostSettings(),
-    Kind.REGRESSION: BoostSettings(max_depth=3, min_child_weight=50.0, colsample_bytree=0.1),
+    Kind.BINARY: BoostSettings(seeds=6),
+    Kind.REGRESSION: BoostSettings(max_depth=3, min_child_weight=50.0, colsample_bytree=0.1, seeds=6),
     Kind.MULTICLASS: BoostSettings(rounds=170, patience=20, learning_rate=0.09, max_depth=3, min_child_weight=10.0),
     Kind.MULTILABEL: BoostSettings(rounds=250, patience=30, learning_rate=0.06, max_depth=3, min_child_weight=10.0),
 }
