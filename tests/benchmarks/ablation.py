@@ -2,8 +2,9 @@
 
 `python tests/benchmarks/ablation.py [--project DIR] [--tasks …] [--folds N] [--alone]` prints one JSON object a line: the task's
 metric on the folds' later rows with every feature, and by how much it changes with the entity's own columns and the calendar only,
-without each family, with `--alone` with those columns and one family, and with walks over one reference only. `error` is the standard error of the change over
-the folds: what is smaller than twice that may be chance. Larger is better for AUROC, smaller for errors. Default: rel-f1.
+without each family, with `--alone` with those columns and one family, and with walks over one reference only. `error` is the
+standard error of the change over the folds: what is smaller than twice that may be chance. Larger is better for AUROC, smaller for
+errors. Default: rel-f1.
 """
 
 import argparse
