@@ -1,5 +1,6 @@
 """The slow, obvious oracles that the fast code is held against: plain Python, one row at a time."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import math
@@ -56,6 +57,10 @@ def feature(world, history, plan, seed, name):
     elif block.anchor == "peers":
         value = text(world[block.ascent.table][entity][block.group])
         found = [feature_at(world, history, plan, block, wanted, value, as_of)]
+    elif block.anchor == "alike":
+        value, horizon = value_at(world, history, blocks, block, entity, as_of), plan.settings.horizon
+        alike = [h for h in history if value_at(world, history, blocks, block, h[0], h[1] - horizon) == value is not None]
+        found = [feature_at(world, alike, plan, dataclasses.replace(block, anchor="world"), wanted, 0, as_of)]
     elif block.anchor == "world":
         found = [feature_at(world, history, plan, block, wanted, 0, as_of)]
     elif block.anchor == "season":
@@ -68,6 +73,13 @@ def feature(world, history, plan, seed, name):
         found = [sum(found) / len(found)] if found else [None]
     value = found[0]
     return value + (cutoff - as_of) / 86_400_000_000 if wanted.aged and value is not None else value
+
+
+def value_at(world, history, blocks, block, entity, as_of):
+    """The value that a block asks of an entity's last visible row, or of a parent of it, at a moment."""
+    rows = block_rows(world, history, blocks[block.source], entity, as_of)
+    parent = climb(world, rows[-1][2], block.ascent, as_of) if rows else None
+    return None if parent is None else text(parent[block.group])
 
 
 def season_end(plan, block, cutoff, as_of):
@@ -178,9 +190,14 @@ def words(test, value):
         return None
     if test == "length":
         return len(value)
-    found = [w for w in re.split(r"[^\w]+|_", value.lower()) if w]
+    found = words_of(value)
     low = [int.from_bytes(hashlib.md5(w.encode()).digest()[8:], "little") for w in found]
     return sum(number % 4 == int(test[-1]) for number in low)
+
+
+def words_of(value):
+    """A text's words in lower case."""
+    return [w for w in re.split(r"[^\w]+|_", value.lower()) if w]
 
 
 def variety(block, wanted, inside):
@@ -213,6 +230,10 @@ def measured(plan, block, wanted, rows, inside, as_of):
 
     def number(row):
         value = row[2][measure.column]
+        if measure.by and text(row[2][measure.by]) != measure.value:
+            return None
+        if measure.test == "has":
+            return None if value is None else float(measure.value in words_of(value))
         if measure.test in ("length", "words0", "words1", "words2", "words3"):
             return words(measure.test, value)
         return {"": value, "filled": float(value is not None), "is": float(text(value) == measure.value)}[measure.test]

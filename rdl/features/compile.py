@@ -21,6 +21,7 @@ from rdl.timeline import ALWAYS, NEVER, visible_sql
 
 CLAMP_BITS = 42
 HISTORY = "feature_history"
+ALIKE = "feature_alike"
 POINTS = "feature_points"
 
 
@@ -148,6 +149,8 @@ def chain_sql(block: Block) -> tuple[str, str, list[str]]:
         assert block.ascent is not None
         peers = f"JOIN ({group_query(block)}) g ON g.entity = f.entity"
         return "g.code", "greatest(f.time, g.time)", [peers]
+    if block.anchor is Anchor.ALIKE:
+        return "g.code", "f.time", [f"JOIN {ALIKE} g ON g.row = f._row"]
     if block.facts is None:
         return "f.entity", "f.time", []
     key, times, joins, alias = "f._row", ["f._time"], [], "f"

@@ -74,7 +74,7 @@ class Evaluator:
         """The chains that other blocks follow from this block's last rows, and how many of these rows they need."""
         found: dict[Chain, int] = {}
         for other in self._plan.blocks:
-            if other.source == block.name and other.ascent is not None and self.features(other):
+            if other.climbs and other.source == block.name and other.ascent is not None and self.features(other):
                 places = 1 if other.anchor is Anchor.LAST else PLACES
                 found[other.ascent] = max(places, found.get(other.ascent, 0))
         return found
@@ -125,7 +125,7 @@ class Evaluator:
 
         `points` is how many points all calls have together: where there are more parents than that, each call computes its own.
         """
-        blocks = [b for b in self._plan.blocks if b.source and self.features(b)]
+        blocks = [b for b in self._plan.blocks if b.climbs and self.features(b)]
         cells = sum(self._parent_rows(block) * len(self.features(block)) for block in blocks) * len(times)
         most = max((self._parent_rows(block) for block in blocks), default=0) * len(times)
         self._grid = times if 4 * cells <= BYTES_A_BUCKET and most <= 2 * points else None

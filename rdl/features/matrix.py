@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rdl.database import Engine
 from rdl.features import kernels
+from rdl.features.alike import codes_at, standing
 from rdl.features.compile import HISTORY
 from rdl.features.evaluate import Evaluator, Share, Table
 from rdl.features.families import calendar
@@ -126,22 +127,23 @@ def compute_parts(
 def _register_history(engine: Engine, history: History | None, channels: int) -> None:
     """Past labels in a total order, so that nothing depends on the order in which they came."""
     if history is None:
-        entity = time = np.empty(0, dtype=np.int64)
+        entity = cutoff = time = np.empty(0, dtype=np.int64)
         value = np.empty((0, max(channels, 1)), dtype=np.float64)
     else:
         value = history.value.reshape(len(history.entity), max(channels, 1))  # [m, channels]
         order = np.lexsort((*value.T, history.entity, history.time))
-        entity, time, value = history.entity[order], history.time[order], value[order]
+        entity, cutoff, time, value = history.entity[order], history.cutoff[order], history.time[order], value[order]
     names = [f"value_{i}" for i in range(channels)] or ["value"]
     numbers = {name: value[:, i] for i, name in enumerate(names)}
-    engine.register(HISTORY, pa.table({"_row": np.arange(len(entity), dtype=np.int64), "entity": entity, "time": time, **numbers}))
+    row = np.arange(len(entity), dtype=np.int64)
+    engine.register(HISTORY, pa.table({"_row": row, "entity": entity, "cutoff": cutoff, "time": time, **numbers}))
 
 
 class _Computation:
     """One call, part by part: blocks in the order of the plan, each at the distinct points that the seeds need."""
 
     def __init__(self, plan: FeaturePlan, engine: Engine, seeds: Seeds, by_sql: bool, parts: int) -> None:
-        self._plan, self._seeds = plan, seeds
+        self._plan, self._engine, self._seeds = plan, engine, seeds
         self._evaluator = Evaluator(plan, engine, by_sql)
         self._shared: dict[str, tuple[Table, Int]] = {}
         self._place = {f.name: j for j, f in enumerate(f for f in plan.features if not f.categorical)}
@@ -160,7 +162,7 @@ class _Computation:
                 table = self._evaluator.run(block, *own, share).take(inverse)
             elif not features:
                 continue
-            elif block.source:
+            elif block.climbs:
                 table = self._evaluator.run_parents(block, own[1]).take(inverse)
             else:
                 table = self._of_all(block, index)
@@ -178,10 +180,21 @@ class _Computation:
                 key = self._evaluator.groups(block, self._seeds.entity)
             elif block.anchor is Anchor.SEASON:
                 as_of = season(self._seeds, self._plan.settings.horizon, labels=block.facts is None)
-            points, inverse = _unique(key, as_of)
-            self._shared[block.name] = self._evaluator.run(block, *points), inverse
+            if block.anchor is Anchor.ALIKE:
+                self._shared[block.name] = self._alike(block)
+            else:
+                points, inverse = _unique(key, as_of)
+                self._shared[block.name] = self._evaluator.run(block, *points), inverse
         table, inverse = self._shared[block.name]
         return table.take(inverse[index])
+
+    def _alike(self, block: Block) -> tuple[Table, Int]:
+        """Past labels of those who were alike, at distinct points, and the place of every seed among these."""
+        source = next(b for b in self._plan.blocks if b.name == block.source)
+        codes = codes_at(self._engine, source, block, self._seeds.entity, self._seeds.as_of)
+        points, inverse = _unique(codes, self._seeds.as_of)
+        with standing(self._engine, source, block):
+            return self._evaluator.run(block, *points), inverse
 
     def _place_numbers(
         self, features: Sequence[Feature], table: NDArray[np.float32], seeds: Seeds, values: NDArray[np.float32]

@@ -49,6 +49,8 @@ def columns_read(blocks: Iterable[Block], features: Iterable[Feature]) -> Iterat
             continue
         if block.group and block.ascent:
             yield block.ascent.end, block.group
+        if block.group and not block.facts:
+            continue
         if feature.ascent is not None:
             yield feature.ascent.end, feature.column
         elif block.facts is not None:

@@ -32,6 +32,8 @@ class Anchor(StrEnum):
     """All rows of the table."""
     PEERS = "peers"
     """Those of everybody who shares the value of one of the entity's own columns."""
+    ALIKE = "alike"
+    """Past labels of everybody who, when they were asked for, had the value that the entity has now."""
     SEASON = "season"
     """All rows of the table in the same season of the latest past year that is wholly visible."""
 
@@ -100,6 +102,11 @@ class Measure:
         return told.get(self.test) or f"{self.column}_{self.test}"
 
     @property
+    def special(self) -> str:
+        """The family that its means are of, where it is read for nothing else: numbers under a condition, and words."""
+        return "conditional" if self.by else "tokens" if self.test == "has" else ""
+
+    @property
     def nullable(self) -> bool:
         """Whether some rows have no number."""
         return self.test not in ("filled", "is")
@@ -113,10 +120,10 @@ class Block:
         name: unique, the start of its features' names.
         family: what its features count as when families are dropped or added; "" where each has its proposer's.
         facts: rows whose chain ends at the key's table; None for the history of labels.
-        source: LAST and RECENT: name of the block whose last rows lead to the key; "" for the entity's own row.
-        ascent: LAST and RECENT: from those rows up to the key's table.
+        source: LAST, RECENT and ALIKE: name of the block whose last rows lead to the key or the value.
+        ascent: of the same: from those rows up to the key's table, or the table that has the value.
         attributes: categorical columns and references of the fact rows.
-        group: PEERS: the column of the entity table, the start of `ascent`, whose value peers share.
+        group: PEERS: the column of the entity table, the start of `ascent`, whose value peers share; ALIKE: that of the value.
     """
 
     name: str
@@ -128,6 +135,11 @@ class Block:
     ascent: Chain | None = None
     family: str = ""
     group: str = ""
+
+    @property
+    def climbs(self) -> bool:
+        """Whether its keys are parents of another block's last rows."""
+        return self.anchor in (Anchor.LAST, Anchor.RECENT)
 
     @property
     def table(self) -> str:

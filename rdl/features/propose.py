@@ -1,21 +1,18 @@
 """From a schema and its survey to a plan: which blocks there are around the entity, and what each family sees in them."""
 
-import math
 from collections.abc import Iterator, Sequence
 
-from rdl.database import Column, Schema, Semantic, Table
+from rdl.database import Schema, Table
 from rdl.features.budget import within_budget
 from rdl.features.chain import Chain, ascents, descents, timed
+from rdl.features.cohorts import alikes
 from rdl.features.families import FAMILIES, Context, calendar, relative
+from rdl.features.measures import categorical, conditional_measures, label_measures, measures_of, token_measures
 from rdl.features.omitted import name_collisions, unread_columns
-from rdl.features.plan import Anchor, Block, FeaturePlan, Measure, PlanSettings
-from rdl.features.survey import WORDED, ColumnSurvey, Survey
-from rdl.features.text import LENGTH
+from rdl.features.plan import Anchor, Block, FeaturePlan, PlanSettings
+from rdl.features.survey import Survey
 from rdl.features.words import Speaker
 
-SCALE_BITS = 32
-"""A measure's largest magnitude at the survey takes this many bits; values up to 2**10 times larger still count exactly."""
-MOST_CATEGORIES = 300
 MOST_MEASURES = 40
 """Of a table that has more, each is told by its main features only."""
 LASTING = 0.5
@@ -47,7 +44,7 @@ def plan_features(schema: Schema, entity_table: str, settings: PlanSettings, sur
 
 def _lean(block: Block, blocks: Sequence[Block]) -> bool:
     """Whether only the main features of a block are worth proposing: a nearer one reads the same table, or it is far or wide."""
-    if len(block.measures) > MOST_MEASURES or len(block.attributes) > MOST_MEASURES:
+    if sum(not m.special for m in block.measures) > MOST_MEASURES or len(block.attributes) > MOST_MEASURES:
         return True
     if block.anchor is not Anchor.SELF or block.facts is None or not block.facts.hops:
         return block.ascent is not None and len(block.ascent.hops) > 1
@@ -61,34 +58,36 @@ def _blocks(schema: Schema, entity: str, settings: PlanSettings, survey: Survey)
     own = [_own(schema, chain, survey) for chain in descents(schema, entity, settings.depth)]
     yield from own
     if settings.history:
-        yield Block("history", Anchor.SELF, None, _label(settings), family="target")
+        yield Block("history", Anchor.SELF, None, label_measures(settings), family="target")
         for column in _groups(schema[entity], survey):
-            label = _label(settings)
+            label = label_measures(settings)
             yield Block(f"peers {column}", Anchor.PEERS, None, label, ascent=Chain(entity), family="peers", group=column)
+        yield from alikes(schema, entity, own, label_measures(settings), settings, survey)
     yield from _records(schema, entity, own, settings, survey)
     for table in dict.fromkeys(block.facts.table for block in own if block.facts):
         if schema[table].time is not None:
-            measures = _measures(schema[table], survey)
+            measures = measures_of(schema[table], survey)
             yield Block(f"all {table}", Anchor.WORLD, Chain(table), measures, family="world")
             yield Block(f"season {table}", Anchor.SEASON, Chain(table), family="season")
     if settings.history:
-        yield Block("all history", Anchor.WORLD, None, _label(settings), family="target")
-        yield Block("season history", Anchor.SEASON, None, _label(settings), family="target")
+        yield Block("all history", Anchor.WORLD, None, label_measures(settings), family="target")
+        yield Block("season history", Anchor.SEASON, None, label_measures(settings), family="target")
 
 
 def _groups(table: Table, survey: Survey) -> list[str]:
     """Columns of the entity whose value it shares with others: its references, and categories however many values they have."""
     references = [r.column for r in table.references if len(r.columns) == 1]
-    seen = {c.name: survey.columns.get((table.name, c.name)) for c in table.features if _categorical(c)}
+    seen = {c.name: survey.columns.get((table.name, c.name)) for c in table.features if categorical(c)}
     rows = survey.rows[table.name]
     return [*references, *(name for name, column in seen.items() if column is not None and 1 < column.distinct <= rows / 2)]
 
 
 def _own(schema: Schema, chain: Chain, survey: Survey) -> Block:
     table = schema[chain.table]
-    categories = tuple(c.name for c in table.features if _categorical(c) and survey.columns[table.name, c.name].distinct > 1)
+    categories = tuple(c.name for c in table.features if categorical(c) and survey.columns[table.name, c.name].distinct > 1)
     references = tuple(r.column for r in table.references if r.column != chain.hops[0].column and len(r.columns) == 1)
-    return Block(str(chain), Anchor.SELF, chain, _measures(table, survey), (*categories, *references))
+    near = (*conditional_measures(table, survey), *token_measures(table, survey)) if len(chain.hops) == 1 else ()
+    return Block(str(chain), Anchor.SELF, chain, (*measures_of(table, survey), *near), (*categories, *references))
 
 
 def _records(schema: Schema, entity: str, own: list[Block], settings: PlanSettings, survey: Survey) -> Iterator[Block]:
@@ -122,7 +121,7 @@ def _record(schema: Schema, source: Block, ascent: Chain, facts: Chain, survey: 
         f"{ascent}>{facts}",
         Anchor.LAST if lasting else Anchor.RECENT,
         facts,
-        _measures(schema[facts.table], survey),
+        measures_of(schema[facts.table], survey),
         source=source.name,
         ascent=ascent,
         family="record",
@@ -137,37 +136,3 @@ def _lives(schema: Schema, ascent: Chain, settings: PlanSettings, survey: Survey
 def _lasts(schema: Schema, table: str, settings: PlanSettings, survey: Survey) -> bool:
     timed = [survey.references[c.name, r.column].lifetime for c, r in schema.children(table) if c.time is not None]
     return max(timed) > settings.horizon if timed else schema[table].time is None
-
-
-def _measures(table: Table, survey: Survey) -> tuple[Measure, ...]:
-    return tuple(m for c in table.features for m in _column_measures(c, survey.columns.get((table.name, c.name))))
-
-
-def _column_measures(column: Column, seen: ColumnSurvey | None) -> Iterator[Measure]:
-    if seen is None or seen.filled == 0.0:
-        return
-    if column.semantic is Semantic.NUMERIC and seen.distinct > 1:
-        yield Measure(column.name, scale=_scale(seen.magnitude))
-    if 0.02 < seen.filled < 0.98:
-        yield Measure(column.name, "filled")
-    if column.semantic in WORDED:
-        yield Measure(column.name, LENGTH)
-    if _categorical(column) and 1 < seen.distinct <= MOST_CATEGORIES:
-        top = ("true",) if column.semantic is Semantic.BOOLEAN else seen.top
-        for value in top:
-            yield Measure(column.name, "is", value)
-
-
-def _scale(magnitude: float) -> int:
-    """Bits after the point; 2**scale and its inverse stay within a double's range."""
-    return max(-900, min(SCALE_BITS - math.ceil(math.log2(magnitude)), 900)) if magnitude > 0 else SCALE_BITS
-
-
-def _label(settings: PlanSettings) -> tuple[Measure, ...]:
-    """Past labels: one number, or one a class."""
-    names = [f"value_{i}" for i in range(settings.label_channels)] or ["value"]
-    return tuple(Measure(name, scale=_scale(settings.label_magnitude)) for name in names)
-
-
-def _categorical(column: Column) -> bool:
-    return column.semantic in (Semantic.CATEGORICAL, Semantic.BOOLEAN)

@@ -9,7 +9,8 @@ def feature_sql(plan: FeaturePlan, name: str) -> str:
     """The statements that compute one feature, with its provenance as a comment.
 
     They read `feature_points(_point, key, as_of)`, the keys and moments asked about, and past labels from
-    `feature_history(_row, entity, time, value)`. A difference is told by the statements of both its operands; the calendar needs
+    `feature_history(_row, entity, cutoff, time, value)`; labels of those who were alike read from `feature_alike(row, code)` which
+    of them had which value. A difference is told by the statements of both its operands; the calendar needs
     none.
 
     Raises:

@@ -77,6 +77,8 @@ class Speaker:
                 return self._below(block.facts, self.parents(block))
             case Anchor.PEERS:
                 return f"{LABELS} of {many(self._entity)} with the same {_ID.sub('', spoken(block.group))}"
+            case Anchor.ALIKE:
+                return f"{LABELS} of {many(self._entity)} when the {self._value(block)} was the same"
             case Anchor.WORLD:
                 return f"all {many(block.facts.table) if block.facts else LABELS}"
             case Anchor.SEASON:
@@ -101,6 +103,14 @@ class Speaker:
         if block.anchor is Anchor.LAST:
             return self.above(self.last(start), block.ascent)
         return self.above(self._recent(start), block.ascent, each=True)
+
+    def _value(self, block: Block) -> str:
+        """What those who are alike have in common: "country of the supplier of the last visit's product"."""
+        assert block.ascent is not None
+        source = self._blocks[block.source]
+        assert source.facts is not None
+        row = f"the last {one(source.facts.table)}" if source.facts.hops else f"the {one(self._entity)}"
+        return f"{_ID.sub('', spoken(block.group))} of {self.above(row, block.ascent)}"
 
     def _recent(self, start: Block) -> str:
         assert start.facts is not None
@@ -144,10 +154,14 @@ def measured(stat: str, measure: Measure, rows: str) -> str:
             return f"share of {rows} with a known {column}"
         case "filled":
             return f"{stat} of a known {column} over {rows}"
+        case "has":
+            return f"share of {rows} whose {column} has the word {measure.value!r}"
         case "length":
             return f"{stat} length of {column} of {rows}"
         case "" if rows.endswith(LABELS) or LABELS in rows:
             return f"{stat} of {_channel(measure)}{rows}"
+        case "" if measure.by:
+            return f"{stat} {column} of {rows} with {spoken(measure.by)} = {measure.value}"
         case "":
             return f"{stat} {column} of {rows}"
         case test:

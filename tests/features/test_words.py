@@ -38,6 +38,13 @@ SHOP = {
     "order_lines.product_id>order_lines.product_id.rating.mean.90d": (
         "mean rating of the order lines of the products of the recent order lines of the customer's orders in the last 90 days"
     ),
+    "orders.customer_id.amount|express=true.mean.all": "mean amount of the customer's orders with express = true over all time",
+    "support_tickets.customer_id.message~help.mean.all": (
+        "share of the customer's support tickets whose message has the word 'help' over all time"
+    ),
+    "alike visits.customer_id@product_id.value.mean.all": (
+        "mean of past labels of customers when the product of the last visit was the same over all time"
+    ),
     "season orders.count.30d": "number of all orders in the same season of the latest past year",
 }
 

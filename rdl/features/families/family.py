@@ -43,7 +43,7 @@ class Context:
     @property
     def long(self) -> tuple[int, ...]:
         """A long time window, and all history."""
-        return (self.settings.windows[-2:][0], 0)
+        return (self.settings.windows[-2:][0], 0) if self.timed else (0,)
 
     @property
     def mine(self) -> bool:

@@ -24,6 +24,8 @@ def _propose(context: Context) -> Iterator[Feature]:
         return
     own = block.anchor is Anchor.SELF
     for i, measure in enumerate(block.measures if context.timed and not context.lean else ()):
+        if measure.special:
+            continue
         yield from _means(context, i, own)
         if own:
             yield from _values(context, i, 0 if measure.test else 2)

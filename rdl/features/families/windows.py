@@ -1,6 +1,7 @@
 """Counts, means, spreads and extremes over time windows that end at `as_of`, and over all history."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from rdl.features.families.family import Context, Family
@@ -22,10 +23,13 @@ def _propose(context: Context) -> Iterator[Feature]:
         if block.anchor in (Anchor.WORLD, Anchor.SEASON):
             yield context.feature(NAME, f"times.{describe(window)}", "times", f"number of distinct times of {said}", window=window)
     for i, measure in enumerate(block.measures):
+        if measure.special:
+            yield from (replace(_of(context, "mean", i, window), family=measure.special) for window in context.long)
+            continue
         for window in _main(context, windows):
             yield _of(context, "mean", i, window)
         if context.mine and not measure.test and not context.lean:
-            for window in context.long if context.timed else (0,):
+            for window in context.long:
                 yield _of(context, "std", i, window)
             yield _of(context, "min", i, 0)
             yield _of(context, "max", i, 0)
@@ -49,6 +53,8 @@ def _windows(context: Context) -> tuple[int, ...]:
             return (*context.windows, 0)
         case Anchor.WORLD:
             return two
+        case Anchor.ALIKE:
+            return (two[-1], 0)
         case Anchor.SEASON:
             return (context.settings.horizon,)
         case _:
