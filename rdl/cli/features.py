@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdl.cli.options import HomeDir, Json, ProjectDir, TaskName, open_task
+from rdl.cli.options import AsOf, HomeDir, Json, ProjectDir, TaskName, moment, open_task
 from rdl.cli.output import progress, say
+from rdl.cli.tonight import make_table, table_lines, tables
 from rdl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,17 +21,22 @@ def features(
     task: TaskName,
     sql: Annotated[str | None, typer.Option("--sql", metavar="FEATURE", help="Print the SQL of one feature instead.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="An alias or version of the registered model.")] = None,
+    materialise: Annotated[bool, typer.Option("--materialise", help="Make the table of all entities at --as-of first.")] = False,
+    as_of: AsOf = None,
     project: ProjectDir = Path(),
     home: HomeDir = None,
     as_json: Json = False,
 ) -> None:
-    """List the features of the trained model, the weightiest first, or those that a fit would choose among."""
+    """List the features of the trained model, the weightiest first, or those that a fit would choose among; and tonight's table."""
     from rdl.features import feature_sql
 
     with progress():
         database, found = open_task(project, home, task)
         trained = _trained(database, found, model)
         plan = trained.plan if trained else _proposed(database, found)
+        if materialise:
+            make_table(database, task, trained, moment(as_of, database))
+        tonight = tables(database, task, trained)
     if sql is not None:
         text = feature_sql(plan, sql)
         say(as_json, {"task": task, "feature": sql, "sql": text}, [text])
@@ -41,8 +47,10 @@ def features(
         "trained": trained is not None,
         "plan": plan.to_json(),
         "importance": shares,
+        "tonight": tonight,
     }
-    say(as_json, facts, _lines(task, plan, shares, trained is not None))
+    head, *lines = _lines(task, plan, shares, trained is not None)
+    say(as_json, facts, [head, *table_lines(tonight), *lines])
 
 
 def _trained(database: "Database", task: "Task", which: str | None) -> "Model | None":

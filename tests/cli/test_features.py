@@ -22,7 +22,8 @@ def test__features__untrained__lists_what_a_fit_chooses_among(
     world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(monkeypatch, "features", "active", "--project", world) == 0
-    head, families, *rows = capsys.readouterr().out.splitlines()
+    head, tonight, families, *rows = capsys.readouterr().out.splitlines()
+    assert "no table of all entities" in tonight
     rows, left = rows[: rows.index("left out:")], rows[rows.index("left out:") + 1 :]
     assert any(line.strip().startswith("users.nothing: it has no visible value") for line in left)
     assert head.startswith(f"active: {len(rows)} features, of which a fit keeps")
@@ -53,3 +54,10 @@ def test__features__unknown_name__names_the_nearest(
 ) -> None:
     assert call(monkeypatch, "features", "active", "--sql", "events.user.count.al", "--project", world) == 2
     assert "events.user.count.all" in capsys.readouterr().err
+
+
+def test__features__materialise_without_a_model__says_what_to_do(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "features", "active", "--materialise", "--project", world) == 2
+    assert "rdl train active" in capsys.readouterr().err

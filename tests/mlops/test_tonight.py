@@ -18,6 +18,7 @@ from rdl.mlops.requests import answer, newest
 from rdl.model import inputs
 from rdl.task.asked import RequestError
 from rdl.timeline import DAY, format_time
+from tests.cli.calls import call
 from tests.mlops.served import free_port, serving
 
 START = """
@@ -111,3 +112,13 @@ def test__serve__with_the_table__equals_the_offline_scores_bit_by_bit(tonight, p
         connection.close()
     assert [row["prediction"] for row in online] == [row["prediction"] for row in offline]
     assert {row["cutoff"] for row in online} == {format_time(as_of)}
+
+
+def test__rdl_features__materialise__makes_the_table_and_tells_of_it(copy, folder, database, monkeypatch, capsys):
+    place = ("--project", folder, "--home", copy.home)
+    assert call(monkeypatch, "features", "churn", "--materialise", "--as-of", "2025-11-30", *place) == 0
+    assert "tonight  60 entities as of 2025-11-30, 0." in capsys.readouterr().out
+    assert call(monkeypatch, "features", "churn", "--json", *place) == 0
+    (told,) = json.loads(capsys.readouterr().out)["tonight"]
+    assert (told["rows"], told["as_of"], told["fits"]) == (60, "2025-11-30", True)
+    assert told["bytes"] > 1000
