@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from rdl.database import Column, Schema, Semantic
+from rdl.database import Column, Reference, Schema, Semantic, Table
 from rdl.features import FeaturePlan, PlanSettings, plan_features, survey_database
 from rdl.features.omitted import columns_read
+from rdl.features.survey import ColumnSurvey, ReferenceSurvey, Survey
 from rdl.timeline import DAY, NEVER
 from tests.features import worlds
 
@@ -82,3 +83,21 @@ def test__omitted__json__comes_back_and_may_be_missing(surveyed):
     assert FeaturePlan.from_json(raw) == plan
     del raw["omitted"]
     assert FeaturePlan.from_json(raw).features == plan.features
+
+
+def test__budget__very_wide_table__every_column_is_still_read():
+    """A table of 400 numbers gets their main features, and the plan stays within its budget."""
+    names = [f"n{i}" for i in range(400)]
+    orders = Table("orders", ("id",), "at", 0, (Reference("user_id", "users"),), _columns(names, "user_id"), 900)
+    schema = Schema({"users": Table("users", ("id",), None, 0, (), _columns([]), 50), "orders": orders})
+    columns = {("orders", name): ColumnSurvey(1.0, 9.0, 90) for name in names}
+    references = {("orders", "user_id"): ReferenceSurvey(90.0 * DAY, 18.0)}
+    survey = Survey(NEVER, {"users": 50, "orders": 900}, columns, references, {}, {}, {})
+    plan = plan_features(schema, "users", SETTINGS, survey)
+    assert 800 < len(plan.features) <= SETTINGS.budget
+    assert {("orders", name) for name in names} <= set(columns_read(plan.blocks, plan.features))
+
+
+def _columns(names, *references):
+    numbers = tuple(Column(name, Semantic.NUMERIC, "DOUBLE") for name in names)
+    return (*(Column(name, Semantic.IDENTIFIER, "BIGINT") for name in ("id", *references)), *numbers)
