@@ -29,6 +29,7 @@ def features(
 ) -> None:
     """List the features of the trained model, the weightiest first, or those that a fit would choose among; and tonight's table."""
     from rdl.features import feature_sql
+    from rdl.model.search import told
 
     with progress():
         database, found = open_task(project, home, task)
@@ -42,15 +43,17 @@ def features(
         say(as_json, {"task": task, "feature": sql, "sql": text}, [text])
         return
     shares = trained.importance() if trained else {}
+    trials = trained.choices.trials if trained else ()
     facts = {
         "task": task,
         "trained": trained is not None,
         "plan": plan.to_json(),
         "importance": shares,
+        "trials": trials,
         "tonight": tonight,
     }
     head, *lines = _lines(task, plan, shares, trained is not None)
-    say(as_json, facts, [head, *table_lines(tonight), *lines])
+    say(as_json, facts, [head, *told(trials), *table_lines(tonight), *lines])
 
 
 def _trained(database: "Database", task: "Task", which: str | None) -> "Model | None":

@@ -9,8 +9,9 @@ is kept with the choices, and the plan that is left is frozen with the model.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,15 @@ def search_plan(plan: FeaturePlan, folds: Sequence[FoldExamples], context: Conte
         trials += tried
         plan, losses = found[best][1:]
         log.info("features: better without %s on the folds, %d are left", tried[best].without, len(plan.features))
+
+
+def told(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was tried, in words, from the choices that are kept with a model."""
+    if not trials:
+        return []
+    taken = [t for t in trials if t["taken"]]
+    left = [f"    without {t['without']}: loss {t['change']:+.4f} ± {t['error']:.4f}" for t in taken]
+    return [f"  {len(trials)} smaller plans were tried on the folds, {len(taken)} of them clearly better", *left]
 
 
 def _smaller(plan: FeaturePlan) -> list[tuple[str, FeaturePlan]]:

@@ -1,6 +1,6 @@
 """The search for families and depth: it drops what misleads, keeps what may be chance, and says what it tried."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -78,6 +78,15 @@ def test__difference__rows_of_one_cutoff__vary_together() -> None:
     together = search._difference(draw.repeat(10), np.zeros(500), np.arange(50).repeat(10))
     assert together == pytest.approx(alone)
     assert alone[1] == pytest.approx(draw.std() / np.sqrt(50))
+
+
+def test__told__says_what_was_taken_and_how_much_was_tried() -> None:
+    assert search.told([]) == []
+    tried = [search.Trial("world", -0.02, 0.004, taken=True), search.Trial("streaks", 0.001, 0.003)]
+    assert search.told([asdict(t) for t in tried]) == [
+        "  2 smaller plans were tried on the folds, 1 of them clearly better",
+        "    without world: loss -0.0200 ± 0.0040",
+    ]
 
 
 def test__depths__differences__are_as_deep_as_what_they_are_made_of(training: Training) -> None:
