@@ -101,7 +101,7 @@ def read_facts(folder: Path) -> TableFacts:
 def tables_of(database: Database, task_name: str) -> tuple[tuple[Path, TableFacts], ...]:
     """Every readable table of a task, in the order of their moments; whether one fits is another question."""
     found = []
-    for folder in (database.project.home / TONIGHT / task_name).glob("*"):
+    for folder in (database.project.home / TONIGHT / task_name).glob("[!.]*"):
         try:
             found.append((folder, read_facts(folder)))
         except ModelFileError as error:

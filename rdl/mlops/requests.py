@@ -116,8 +116,8 @@ def answer(
 ) -> Answer:
     """Predict every row of `request`: the entity's key, and the moment to predict from.
 
-    A row that names no moment is predicted from the newest table's, so that it gets the night's own score; where there is no table,
-    from the end of the data.
+    A row that names no moment is predicted from the newest table's where that sees every row, so that it gets the night's own
+    score, and from the end of the data elsewhere.
 
     Args:
         database: the rows.
@@ -134,7 +134,7 @@ def answer(
     check_columns(list(request.columns), names)
     if not len(request):
         raise RequestError("the request has no rows", fix=f"send at least one {', '.join(names)}")
-    cutoff = _cutoffs(database, task, request, tables[-1].facts.as_of if tables else newest(database))
+    cutoff = _cutoffs(database, task, request, max([newest(database), *(table.facts.as_of for table in tables[-1:])]))
     keys = {name: request[name].tolist() for name in names}
     table = next((table for table in tables if (cutoff == table.facts.as_of).all()), None)
     entity = table.find(list(keys.values())) if table is not None else None

@@ -101,6 +101,14 @@ def test__answer__anything_else__is_answered_as_without_the_table(tonight, datab
         answer(tonight, task, model, pd.DataFrame({"customer_id": [1]}), tables)
 
 
+def test__answer__no_moment_named_and_an_old_table__is_about_the_end_of_the_data(copy, database, task, model):
+    mine = dataclasses.replace(database, project=copy)
+    model.materialise(mine, newest(database) - DAY, copy.home / "tonight" / "churn" / "old")
+    tables = model.tables(mine)
+    assert len(tables) == 1
+    assert answer(mine, task, model, pd.DataFrame({"customer_id": [105]}), tables).cutoff.tolist() == [newest(database)]
+
+
 def test__serve__with_the_table__equals_the_offline_scores_bit_by_bit(tonight, project, task, model, as_of, tmp_path):
     offline = pq.read_table(score(tonight.project, tonight, task, model, as_of, tmp_path / "scores.parquet").path).to_pylist()
     port, home = free_port(), tonight.project.home
