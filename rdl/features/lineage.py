@@ -127,7 +127,7 @@ def history_digests(history: History, cutoffs: Int) -> list[str]:
     value = history.value.reshape(len(history.entity), -1 if len(history.entity) else 1).astype(np.float64)
     order = np.lexsort((*value.T, history.entity, history.time))
     time = history.time[order]
-    rows = np.column_stack([history.entity[order], time, value[order].view(np.int64)])  # [m, 2 + channels]
+    rows = np.column_stack([history.entity[order], history.cutoff[order], time, value[order].view(np.int64)])  # [m, 3 + channels]
     ends = np.searchsorted(time, cutoffs)
     blocks = [np.ascontiguousarray(block).tobytes() for block in np.split(rows, ends)[: len(ends)]]
     return list(_prefixes(str(rows.shape[1]).encode(), blocks, range(1, len(ends) + 1)))

@@ -200,7 +200,7 @@ def identities(plan: FeaturePlan) -> dict[str, str]:
     That is the feature itself and its operands, its block and those that lead to it, and the settings; not what other features
     there are.
     """
-    settings = {k: v for k, v in asdict(plan.settings).items() if k not in ("families", "label_magnitude")}
+    settings = {k: v for k, v in asdict(plan.settings).items() if k not in ("families", "budget", "label_magnitude")}
     blocks = {block.name: asdict(block) for block in plan.blocks}
     found: dict[str, str] = {}
     for feature in sorted(plan.features, key=lambda f: len(f.operands)):

@@ -26,7 +26,7 @@ from rdl.timeline import format_time, visible_sql
 
 log = logging.getLogger(__name__)
 
-CHUNK = 256 * BLOCK
+CHUNK = 512 * BLOCK
 """Entities whose features are computed at a time."""
 
 

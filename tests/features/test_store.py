@@ -210,3 +210,12 @@ def test__history_digests__do_not_depend_on_the_bounds_asked_for_or_the_order():
     back = type(history)(*(a[::-1].copy() for a in (history.entity, history.cutoff, history.time, history.value)))
     assert history_digests(back, cutoffs) == whole
     assert len(set(whole)) == 8
+
+
+@pytest.mark.parametrize("name", ["entity", "cutoff", "time", "value"])
+def test__history_digests__any_change_before_the_bound__is_told(name):
+    history, cutoffs = make_history(), FIRST + np.arange(0, 80, 10) * DAY
+    whole = history_digests(history, cutoffs)
+    getattr(history, name)[history.time == FIRST + 20 * DAY] += 1
+    changed = [a != b for a, b in zip(history_digests(history, cutoffs), whole, strict=True)]
+    assert changed == [False] * 3 + [True] * 5
