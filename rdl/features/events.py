@@ -57,7 +57,7 @@ class Events:
         start: int64 [slots + 1], where each slot's rows start.
         time: int64 [n] in order.
         order: int32 [n], where the rows in order stand among those that were read.
-        columns: by name, as read: float64 or int8 arrays [n].
+        columns: by name, float64 or int8 [n] in order.
         natives: the table's own columns [n], as read.
     """
 
@@ -75,11 +75,9 @@ class Events:
         """Rows of the slot that has the most."""
         return int(np.diff(self.start).max(initial=0))
 
-    def ordered(self, column: str) -> Float:
+    def number(self, column: str) -> Float:
         """A numeric column [n] in order, NaN for null."""
-        out = np.empty(len(self), dtype=np.float64)
-        kernels.take(self.columns[column], self.order, out)
-        return out
+        return self.columns[column].astype(np.float64, copy=False)
 
     @cached_property
     def gap(self) -> Int:
@@ -122,13 +120,23 @@ def read_events(engine: Engine, sql: str, keys: Keys, most: int, numbers: Sequen
 
 
 def _in_order(columns: dict[str, NDArray[Any]], natives: pa.Table, slots: int) -> Events:
-    slot, time, row = columns.pop("_slot"), columns.pop("_time"), columns.pop("_row")
-    mended = None
+    """Takes the columns out of the dictionary one by one, so that few are held twice."""
+    slot, row, mended = columns.pop("_slot"), columns.pop("_row"), None
     if not bool(np.all(row[1:] >= row[:-1])):
         mended = np.argsort(row, kind="stable").astype(np.int32)
-        slot, time = slot[mended], time[mended]
+        slot = slot[mended]
+    del row
     start, order = kernels.group_rows(slot, slots)
-    ordered = np.empty(len(order), dtype=np.int64)
-    kernels.take(time, order, ordered)
-    kernels.order_times(start, order, ordered)
-    return Events(start, ordered, order if mended is None else mended[order], columns, natives)
+    del slot
+    order = order if mended is None else mended[order]
+    time = _taken(columns.pop("_time"), order)
+    kernels.order_times(start, order, time)
+    for name in tuple(columns):
+        columns[name] = _taken(columns.pop(name), order)
+    return Events(start, time, order, columns, natives)
+
+
+def _taken(values: NDArray[Any], order: NDArray[np.int32]) -> NDArray[Any]:
+    out = np.empty(len(order), dtype=values.dtype)
+    kernels.take(values, order, out)
+    return out

@@ -23,8 +23,8 @@ from rdl.timeline import DAY
 
 Int = NDArray[np.int64]
 
-SEEDS_A_PART = 2**17
-"""Seeds whose features are computed at once."""
+BYTES_A_PART = 2**30
+"""What a part's seeds may take while their features are computed, at twice four bytes a feature."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ def compute_parts(
     most: int | None = None,
     by_sql: bool = False,
 ) -> Iterator[tuple[Int, FeatureMatrix]]:
-    """The same in parts of about `most` seeds (`SEEDS_A_PART`), as (places among the seeds, features), in bounded memory.
+    """The same in parts of about `most` seeds (by `BYTES_A_PART`), as (places among the seeds, features), in bounded memory.
 
     A part holds all seeds of some entities. What does not depend on the entity is computed once for all parts. The engine is busy
     until the last part is taken.
     """
-    count = max(-(-len(seeds) // (most or SEEDS_A_PART)), 1)
+    count = max(-(-len(seeds) // (most or BYTES_A_PART // (8 * max(len(plan.features), 1)) + 1)), 1)
     _register_history(engine, history, plan.settings.label_channels)
     try:
         computation = _Computation(plan, engine, seeds, by_sql, count)

@@ -122,7 +122,7 @@ class Scan:
 
     def _measured(self, measure: int, wanted: list[tuple[Piece, str]]) -> dict[str, NDArray[Any]]:
         """The pieces of one measure; its arrays are let go with it."""
-        number = self.events.ordered(f"v{measure}")
+        number = self.events.number(f"v{measure}")
         found: dict[str, NDArray[Any]] = {}
         running = [(piece, name) for piece, name in wanted if piece.kind in _RUNNING]
         if running:
@@ -216,10 +216,10 @@ class Scan:
     def _number_at(self, place: Int, known: NDArray[np.bool_], column: str, kind: str) -> Float:
         out = np.full(len(place), np.nan)
         if kind == "v":
-            out[known] = self.events.columns[column][self._read(place[known])]
+            out[known] = self.events.columns[column][place[known]]
             return out
         extreme = np.empty(len(self.events), dtype=np.float64)
-        number = self.events.ordered(f"v{column.removeprefix(kind)}")
+        number = self.events.number(f"v{column.removeprefix(kind)}")
         kernels.running_extreme(number, self.events.start, 1.0 if kind == "lo" else -1.0, extreme)
         out[known] = extreme[place[known]]
         return out

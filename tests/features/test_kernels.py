@@ -120,7 +120,7 @@ def test__compute_parts__few_seeds_a_part__same_as_at_once(tmp_path, monkeypatch
         plan = plan_of(world, engine)
         whole = compute_features(plan, engine, seeds, history_of(world))
         parts = list(compute_parts(plan, engine, seeds, history_of(world), most=13))
-        monkeypatch.setattr("rdl.features.matrix.SEEDS_A_PART", 25)
+        monkeypatch.setattr("rdl.features.matrix.BYTES_A_PART", 25 * 8 * len(plan.features))
         same(whole, compute_features(plan, engine, seeds, history_of(world)))
     assert len(parts) > 3
     assert sorted(np.concatenate([index for index, _ in parts])) == list(range(60))
