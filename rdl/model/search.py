@@ -3,8 +3,9 @@
 A backward search. Short fits predict the later rows of every fold with all features, then without each family, and with shallower
 walks only; they read the matrices that the folds hold already. Of what can be left out, what helps most by doing so goes, if it
 helps by more than chance would, and the search begins anew with the rest. The whole plan is the default, and many candidates are
-tried, so what goes must be better by `ERRORS` standard errors of the difference, cutoffs being the units that vary. What was tried
-is kept with the choices, and the plan that is left is frozen with the model.
+tried, so what goes must be better by `ERRORS` standard errors of the difference. What the later rows happened to be makes that
+error, cutoffs being the units that vary, and what the trees happened to draw, so every plan is fitted with several seeds. What was
+tried is kept with the choices, and the plan that is left is frozen with the model.
 """
 
 import logging
@@ -25,8 +26,10 @@ log = logging.getLogger(__name__)
 
 Float64 = NDArray[np.float64]
 
-ERRORS = 2.0
-"""Standard errors by which a smaller plan must be better."""
+ERRORS = 3.0
+"""Standard errors by which a smaller plan must be better: by chance, one search in fifty finds a dozen plans with one that is."""
+SEEDS = 3
+"""Fits of every plan; one family more or fewer changes every draw of columns, which alone can look like news."""
 LEAST_ROWS = 1_000
 """Later rows, over all folds, below which nothing can be told."""
 LEAST_SECONDS = 10.0
@@ -80,7 +83,7 @@ def search_plan(plan: FeaturePlan, folds: Sequence[FoldExamples], context: Conte
     losses = _losses(plan, ready, context)
     while True:
         found = [(name, smaller, _losses(smaller, ready, context)) for name, smaller in _smaller(plan) if _before(ends)]
-        tried = [Trial(name, *_difference(less, losses, cutoff)) for name, _, less in found]
+        tried = _compared([(name, less - losses) for name, _, less in found], cutoff)
         best = min(range(len(tried)), key=lambda i: tried[i].change + ERRORS * tried[i].error, default=None)
         if best is None or tried[best].change + ERRORS * tried[best].error >= 0 or not _before(ends):
             return plan, (*trials, *tried)
@@ -133,26 +136,35 @@ def _ready(fold: FoldExamples, context: Context) -> _Fold:
 
 
 def _losses(plan: FeaturePlan, folds: Sequence[_Fold], context: Context) -> Float64:
-    """[n] the loss of every later row, fold after fold, by short fits on the plan's columns."""
+    """[seeds, n] the loss of every later row, fold after fold, by short fits on the plan's columns."""
     names = {f.name for f in plan.features}
-    settings = replace(context.boost, rounds=ROUNDS, learning_rate=LEARNING_RATE, seeds=1)
-    return np.concatenate([_fold_losses(fold, names, settings, context) for fold in folds])
+    settings = replace(context.boost, rounds=ROUNDS, learning_rate=LEARNING_RATE, seeds=SEEDS)
+    return np.concatenate([_fold_losses(fold, names, settings, context) for fold in folds], axis=1)
 
 
 def _fold_losses(fold: _Fold, names: set[str], settings: BoostSettings, context: Context) -> Float64:
+    """[seeds, n] the losses of one fold's later rows."""
     columns = [i for i, name in enumerate(fold.valid.names) if name in names]
     matrix, target, weight = fold.train
     fitted = fit_boost(matrix.columns(columns), target, context.kind, context.metric, settings, context.settings.seed, weight)
-    return row_losses(fitted.predict(fold.valid.columns(columns)), fold.target, context.kind, context.metric)
+    later = fold.valid.columns(columns)
+    each = [replace(fitted, boosters=(booster,)).predict(later) for booster in fitted.boosters]
+    return np.array([row_losses(prediction, fold.target, context.kind, context.metric) for prediction in each])
 
 
-def _difference(smaller: Float64, whole: Float64, cutoff: NDArray[np.int64]) -> tuple[float, float]:
-    """The mean difference of two losses [n] and its standard error; rows of one cutoff [n] vary together."""
+def _compared(changes: Sequence[tuple[str, Float64]], cutoff: NDArray[np.int64]) -> list[Trial]:
+    """Each plan's change of the loss [seeds, n] with its standard error; rows of one cutoff [n] vary together.
+
+    What the seeds add to the error is taken from all plans together: three of them tell too little of one.
+    """
+    drawn = np.mean([change.mean(axis=1).var(ddof=1) / len(change) for _, change in changes]) if changes else 0.0
     place = np.unique(cutoff, return_inverse=True)[1]
-    change = smaller - whole
-    mean = float(change.mean())
-    off = np.bincount(place, weights=change - mean)  # [cutoffs] how far each cutoff's sum is off
-    return mean, float(np.sqrt(np.sum(off**2)) / len(change))
+    found = []
+    for name, change in changes:
+        row, mean = change.mean(axis=0), float(change.mean())
+        off = np.bincount(place, weights=row - mean)  # [cutoffs] how far each cutoff's sum is off
+        found.append(Trial(name, mean, float(np.sqrt(np.sum(off**2) / len(row) ** 2 + drawn))))
+    return found
 
 
 def _before(ends: float | None) -> bool:
