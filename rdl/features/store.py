@@ -28,6 +28,8 @@ from rdl.task.seeds import History, Int, Seeds
 log = logging.getLogger(__name__)
 
 FOLDER = "parts"
+MOST_BYTES = 2**29
+"""Features of one call beyond which none is kept: they would be held twice."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class _Place:
 
 
 def kept_features(database: Database, plan: FeaturePlan, seeds: Seeds, history: History | None = None) -> FeatureMatrix:
-    """`compute_features`, but for what was computed before; what is computed now is kept in the project's home."""
-    numbers = len(plan.features) * len(seeds)
-    if not numbers or 4 * numbers > database.project.keep.bytes // 4:
+    """`compute_features`, but for what was computed before; what is computed now is kept as well, unless it is huge."""
+    size = 4 * len(plan.features) * len(seeds)
+    if not size or size > min(MOST_BYTES, database.project.keep.bytes // 4):
         return _computed(database, plan, seeds, history)
     found = _Found(plan, len(seeds))
     parts = _places(database, plan, seeds, history)

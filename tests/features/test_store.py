@@ -193,8 +193,10 @@ def test__kept_features__several_at_once__leave_whole_parts(tmp_path, plan):
     assert not list((tmp_path / "home" / "features").rglob("*.tmp"))
 
 
-def test__kept_features__limit_of_nothing__keeps_nothing(tmp_path, plan):
-    database = write(tmp_path / "a", tables(), tmp_path / "home", limit="0B")
+@pytest.mark.parametrize(("limit", "most"), [("0B", 2**29), ("1GB", 100)])
+def test__kept_features__limit_of_nothing_or_a_huge_call__keeps_nothing(tmp_path, plan, monkeypatch, limit, most):
+    monkeypatch.setattr(store, "MOST_BYTES", most)
+    database = write(tmp_path / "a", tables(), tmp_path / "home", limit=limit)
     kept_features(database, plan, seeds_at([20]), make_history())
     assert not (tmp_path / "home" / "features").exists()
 
