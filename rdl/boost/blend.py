@@ -43,9 +43,9 @@ def fit_blend(members: Mapping[str, NDArray[Any]], target: Float64, kind: Kind, 
     even = dict.fromkeys(names, 1.0 / len(names))
     if kind is Kind.BINARY and len(np.unique(target)) < 2:
         return even
-    inner = np.stack([_inner(members[name], kind) for name in names], axis=-1)  # [n, (classes,) members]
+    mixed = np.stack([inner(members[name], kind) for name in names], axis=-1)  # [n, (classes,) members]
     points = np.array(list(_simplex(len(names), _steps(len(names)))))  # [points, members]
-    found = np.array([_loss(inner @ weights, target, kind, metric) for weights in points])  # [points, (loss, error)]
+    found = np.array([_loss(mixed @ weights, target, kind, metric) for weights in points])  # [points, (loss, error)]
     losses = np.where(np.isnan(found[:, 0]), np.inf, found[:, 0])
     best = int(np.argmin(losses))
     if np.isinf(losses[best]):
@@ -66,10 +66,10 @@ def blend(members: Mapping[str, NDArray[Any]], weights: Mapping[str, float], kin
         (only,) = taking_part
         return members[only]
     whole = sum(taking_part.values())
-    return _outer(np.asarray(sum(w / whole * _inner(members[name], kind) for name, w in taking_part.items())), kind)
+    return outer(np.asarray(sum(w / whole * inner(members[name], kind) for name, w in taking_part.items())), kind)
 
 
-def _inner(prediction: NDArray[Any], kind: Kind) -> Float64:
+def inner(prediction: NDArray[Any], kind: Kind) -> Float64:
     """[n, …] as it is mixed: log-odds, logarithms, or values."""
     if kind is Kind.REGRESSION:
         return prediction
@@ -77,7 +77,7 @@ def _inner(prediction: NDArray[Any], kind: Kind) -> Float64:
     return np.asarray(np.log(p) if kind is Kind.MULTICLASS else np.log(p) - np.log1p(-p))
 
 
-def _outer(mixed: Float64, kind: Kind) -> Float64:
+def outer(mixed: Float64, kind: Kind) -> Float64:
     """[n, …] the prediction that was mixed as `mixed`."""
     if kind is Kind.REGRESSION:
         return mixed
@@ -104,7 +104,7 @@ def _loss(mixed: Float64, target: Float64, kind: Kind, metric: str) -> tuple[flo
 
 def row_losses(prediction: NDArray[Any], target: Float64, kind: Kind, metric: str) -> Float64:
     """[n] what each row adds to a loss that every prediction can be told apart by: log loss, or absolute or squared error."""
-    return _row_losses(_inner(prediction, kind), target, kind, metric if kind is Kind.REGRESSION else "log_loss")
+    return _row_losses(inner(prediction, kind), target, kind, metric if kind is Kind.REGRESSION else "log_loss")
 
 
 def _row_losses(mixed: Float64, target: Float64, kind: Kind, metric: str) -> Float64:
@@ -112,7 +112,7 @@ def _row_losses(mixed: Float64, target: Float64, kind: Kind, metric: str) -> Flo
     if metric == "accuracy":
         return np.asarray(mixed.argmax(axis=1) != target, dtype=np.float64)
     if kind is Kind.MULTICLASS:
-        return multiclass_losses(target, _outer(mixed, kind))
+        return multiclass_losses(target, outer(mixed, kind))
     if metric == "log_loss":
         losses = np.logaddexp(0.0, mixed) - target * mixed
         return np.asarray(losses.mean(axis=1) if losses.ndim > 1 else losses)

@@ -21,7 +21,7 @@ from rdl.task import Seeds, Task
 
 @dataclass(frozen=True)
 class Predictions:
-    """[n, …] blended predictions (see `FittedMember.predict`), and those of every member."""
+    """[n, …] blended, calibrated predictions (see `FittedMember.predict`), and those of every member."""
 
     prediction: NDArray[Any]
     members: Mapping[str, NDArray[Any]]
@@ -101,7 +101,8 @@ class Model:
             return Predictions(nothing, dict.fromkeys(self.fitted, nothing))
         found = [self._answers(source, inputs) for _, inputs in batch.parts]
         members = {name: batch.gather([of[name] for of in found]) for name in self.fitted}
-        return Predictions(blend(members, self.weights, self.task.kind), members)
+        mixed, calibration = blend(members, self.weights, self.task.kind), self.choices.calibration
+        return Predictions(mixed if calibration is None else calibration.apply(mixed, self.task.kind), members)
 
     def _answers(self, source: Source, inputs: Prepared) -> dict[str, NDArray[Any]]:
         """Every member's predictions of one part, whose candidates are let go when it is done."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdl.boost import blend, fit_blend
+from rdl.boost.calibration import fit_calibration
 from rdl.database import Database
 from rdl.model.cache import cached_choices, cached_model, fit_key
 from rdl.model.fitted import Model
@@ -110,8 +111,9 @@ def choose(training: Training) -> tuple[Choices, Training]:
     log.info("blend: %s", ", ".join(f"{name} {w:.2f}" for name, w in weights.items()))
     mixed = {**predictions, "blend": blend(predictions, weights, task.kind)}
     losses = {name: _loss(task.kind, labels, p) for name, p in mixed.items()}
-    plan, candidates = training.source.plan, training.source.candidates
-    return Choices(plan, weights, chosen, losses, len(labels), candidates, tuple(asdict(trial) for trial in trials)), training
+    calibration = fit_calibration(mixed["blend"], labels.target, labels.seeds.cutoff, task.kind)
+    plan, candidates, tried = training.source.plan, training.source.candidates, tuple(asdict(trial) for trial in trials)
+    return Choices(plan, weights, chosen, losses, len(labels), candidates, tried, calibration), training
 
 
 def _searched(training: Training) -> tuple[Training, tuple[Trial, ...]]:

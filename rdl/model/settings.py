@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rdl.boost import BoostSettings
+from rdl.boost.calibration import Calibration
 from rdl.boost.ranking import RankSettings
 from rdl.errors import UsageError, nearest
 from rdl.features import FeaturePlan
@@ -65,6 +66,7 @@ class Choices:
         rows: how many out-of-fold rows there were.
         candidates: of a recommendation, what may be ranked.
         trials: the smaller plans that were tried on the folds: see `rdl.model.search.Trial`.
+        calibration: what makes the blend's probabilities mean what they say; None where nothing needs to be done.
     """
 
     plan: FeaturePlan = field(repr=False)
@@ -74,6 +76,7 @@ class Choices:
     rows: int
     candidates: CandidatePlan | None = field(default=None, repr=False)
     trials: tuple[Mapping[str, Any], ...] = ()
+    calibration: Calibration | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
@@ -84,8 +87,14 @@ class Choices:
     def from_json(data: Mapping[str, Any]) -> "Choices":
         """The choices that `to_json` wrote."""
         candidates = CandidatePlan.from_json(data["candidates"]) if data["candidates"] else None
-        trials = tuple(data.get("trials", ()))
-        return Choices(**{**data, "plan": FeaturePlan.from_json(data["plan"]), "candidates": candidates, "trials": trials})
+        calibration = data.get("calibration")
+        read = {
+            "plan": FeaturePlan.from_json(data["plan"]),
+            "candidates": candidates,
+            "trials": tuple(data.get("trials", ())),
+            "calibration": Calibration(calibration["slope"], tuple(calibration["shift"])) if calibration else None,
+        }
+        return Choices(**{**data, **read})
 
 
 def resolve_members(names: Sequence[str]) -> tuple[str, ...]:
