@@ -6,6 +6,7 @@ not on the other seeds in the call, their order, or the number of threads.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from rdl.database import Engine
 from rdl.features import kernels
-from rdl.features.alike import codes_at, standing
+from rdl.features.alike import Cohorts
 from rdl.features.compile import HISTORY
 from rdl.features.evaluate import Evaluator, Share, Table
 from rdl.features.families import calendar
@@ -190,11 +191,14 @@ class _Computation:
 
     def _alike(self, block: Block) -> tuple[Table, Int]:
         """Past labels of those who were alike, at distinct points, and the place of every seed among these."""
-        source = next(b for b in self._plan.blocks if b.name == block.source)
-        codes = codes_at(self._engine, source, block, self._seeds.entity, self._seeds.as_of)
-        points, inverse = _unique(codes, self._seeds.as_of)
-        with standing(self._engine, source, block):
+        own, labels = self._cohorts.codes(block)
+        points, inverse = _unique(own, self._seeds.as_of)
+        with self._cohorts.standing(labels):
             return self._evaluator.run(block, *points), inverse
+
+    @cached_property
+    def _cohorts(self) -> Cohorts:
+        return Cohorts(self._engine, self._plan.blocks, self._seeds.entity, self._seeds.as_of)
 
     def _place_numbers(
         self, features: Sequence[Feature], table: NDArray[np.float32], seeds: Seeds, values: NDArray[np.float32]
