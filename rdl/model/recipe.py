@@ -118,7 +118,7 @@ def choose(training: Training) -> tuple[Choices, Training]:
 
 def _searched(training: Training) -> tuple[Training, tuple[Trial, ...]]:
     """The training with the families and the depth that do best on the folds, and what was tried."""
-    if not training.settings.search or FEATURES not in training.settings.members:
+    if not training.settings.searches or FEATURES not in training.settings.members:
         return training, ()
     plan, trials = search_plan(training.source.plan, training.folds(), training.context(SEARCH_SHARE))
     return training if len(plan.features) == len(training.source.plan.features) else training.only(plan), trials

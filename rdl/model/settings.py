@@ -33,7 +33,8 @@ class FitSettings:
         rows: training rows at most, copies included; more are drawn, the newest cutoffs four times as readily as the oldest.
         lattices: over how many lattices of cutoffs, each moved by a part of the task's spacing, XGBoost learns, where rows allow.
         copies: staleness-matched copies of every training seed, where the regime asks for staleness.
-        search: whether families and depth of the features are chosen on the folds; if not, all are kept.
+        search: whether families and depth of the features are chosen on the folds, or all are kept; None: where there is a budget
+            of time, for the whole plan is hard to beat.
         plan_depth: how many references features walk.
         boost: of XGBoost; by default what suits the task's kind.
         gnn: of the networks.
@@ -47,11 +48,16 @@ class FitSettings:
     rows: int = 40_000
     lattices: int = 3
     copies: int = 3
-    search: bool = True
+    search: bool | None = None
     plan_depth: int = 2
     boost: BoostSettings | None = None
     gnn: GnnSettings = field(default_factory=GnnSettings)
     ranking: RankSettings = field(default_factory=RankSettings)
+
+    @property
+    def searches(self) -> bool:
+        """Whether families and depth are chosen on the folds."""
+        return self.budget_s is not None if self.search is None else self.search
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rdl.database import Database
-from rdl.model import Choices, search
+from rdl.model import Choices, FitSettings, search
 from rdl.model.boosted import OWN
 from rdl.model.inputs import Examples
 from rdl.model.member import FoldExamples
@@ -119,15 +119,22 @@ def test__depths__differences__are_as_deep_as_what_they_are_made_of(training: Tr
             assert found[feature.name] == max(found[o] for o in feature.operands)
 
 
+@pytest.mark.parametrize(
+    ("asked", "budget", "searches"), [(None, None, False), (None, 60, True), (True, None, True), (False, 60, False)]
+)
+def test__settings__search__follows_the_budget_unless_told(asked: bool | None, budget: float | None, searches: bool) -> None:
+    assert FitSettings(search=asked, budget_s=budget).searches == searches
+
+
 def test__choose__with_the_search__keeps_its_plan_and_what_was_tried(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "ERRORS", -100.0)  # whatever is tried is taken
     monkeypatch.setattr(search, "_smaller", lambda plan: [(f, plan.drop(f)) for f in {"windows", "world"} & set(plan.families)])
-    choices, narrowed = choose(training)
+    choices, narrowed = choose(replace(training, settings=replace(training.settings, search=True)))
     assert choices.plan == narrowed.source.plan
     taken = {t["without"] for t in choices.trials if t["taken"]}
     assert taken
     assert not taken & set(choices.plan.families)
     assert Choices.from_json(choices.to_json()) == choices
-    without = choose(replace(training, settings=replace(training.settings, search=False)))[0]
+    without = choose(training)[0]
     assert without.trials == ()
     assert len(without.plan.features) > len(choices.plan.features)
