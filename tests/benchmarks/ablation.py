@@ -1,16 +1,17 @@
 """Which family of features brings what, on temporal folds before the test date: no test label is read.
 
-`python tests/benchmarks/ablation.py [--project DIR] [--tasks …] [--folds N] [--alone]` prints one JSON object a line: the task's
-metric on the folds' later rows with every feature, and by how much it changes with the entity's own columns and the calendar only,
-without each family, with `--alone` with those columns and one family, and with walks over one reference only. `error` is the
-standard error of the change over the folds: what is smaller than twice that may be chance. Larger is better for AUROC, smaller for
-errors. Default: rel-f1.
+`python tests/benchmarks/ablation.py [--project DIR] [--tasks …] [--whole] [--alone]` prints one JSON object a line. By default it
+is what the search of a fit tries: by how much the loss of the folds' later rows changes without each family, and without longer
+walks, when short fits of three seeds read the features that a fit keeps. `--whole` measures the task's metric by whole fits on every
+feature instead, over `--folds` folds, also with the entity's own columns and the calendar only, and with `--alone` with those and
+one family. `error` is the standard error of the change: what is smaller than twice that may be chance. Default: rel-f1.
 """
 
 import argparse
 import json
 import resource
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ import numpy as np
 from rdl.database import Database, open_database
 from rdl.model import FitSettings
 from rdl.model.boosted import OWN, Boosted
-from rdl.model.search import depths
+from rdl.model.search import depths, search_plan
+from rdl.model.selection import select_features
 from rdl.model.training import Training, prepare_training
 from rdl.project import open_project
 from rdl.task import find_task, list_tasks, with_classes
@@ -57,13 +59,35 @@ def ablate(database: Database, name: str, settings: FitSettings, alone: bool) ->
     report(f"{name}, walks over one reference ({len(near.source.plan.features)})", shallow, task.metric, shallow - whole)
 
 
+def tried(database: Database, name: str, settings: FitSettings) -> None:
+    """What the search tries of one task, each plan with one family less."""
+    task = find_task(database, name)
+    task = with_classes(database, task, task.test)
+    training = prepare_training(database, task, task.test, settings, 0)
+    training = training.only(select_features(training.source.plan, training.earliest(), training.context(1.0)))
+    plan = training.source.plan
+    before = time.process_time()
+    _, trials = search_plan(plan, training.folds(), training.context(1.0))
+    counts = {family: sum(f.family == family for f in plan.features) for family in plan.families}
+    for trial in trials:
+        case = f"{name}, without {trial.without} ({counts.get(trial.without, 'of all families')})"
+        print_line(case, trial.change, "loss", error=round(trial.error, 4), taken=trial.taken)
+    print_line(f"{name}, the search", time.process_time() - before, "cpu-s")
+
+
 def report(case: str, scores: np.ndarray, metric: str, change: np.ndarray | None = None) -> None:
-    """One line of JSON."""
-    line = {"name": "ablation", "case": case, "value": round(float(scores.mean()), 4), "unit": metric}
+    """A metric by fold, and its change."""
+    more = {}
     if change is not None:
         error = float(change.std(ddof=1) / np.sqrt(len(change)))
-        line |= {"change": round(float(change.mean()), 4), "error": round(error, 4)}
-    line["peak_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        more = {"change": round(float(change.mean()), 4), "error": round(error, 4)}
+    print_line(case, float(scores.mean()), metric, **more)
+
+
+def print_line(case: str, value: float, unit: str, **more: float) -> None:
+    """One line of JSON."""
+    peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    line = {"name": "ablation", "case": case, "value": round(value, 4), "unit": unit, **more, "peak_mib": peak}
     print(json.dumps(line), flush=True)
 
 
@@ -71,15 +95,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, default=REL_F1)
     parser.add_argument("--tasks", help="names, comma-separated; all by default")
-    parser.add_argument("--folds", type=int, default=8)
-    parser.add_argument("--alone", action="store_true", help="each family alone as well")
+    parser.add_argument("--whole", action="store_true", help="whole fits on every feature")
+    parser.add_argument("--alone", action="store_true", help="with --whole: each family alone as well")
+    parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     settings = FitSettings(seed=options.seed, folds=options.folds, lattices=1, members=("features",))
     with tempfile.TemporaryDirectory() as temporary:
         database = open_database(open_project(options.project, home=temporary))
         for name in options.tasks.split(",") if options.tasks else list_tasks(database):
-            ablate(database, name, settings, options.alone)
+            if options.whole:
+                ablate(database, name, settings, options.alone)
+            else:
+                tried(database, name, settings)
 
 
 if __name__ == "__main__":
