@@ -12,6 +12,8 @@ from rdl.features.survey import Survey
 
 MOST_COHORTS = 8
 """Blocks of this kind; each reads all past labels."""
+MOST_LABELS = 32
+"""Numbers of labels over all of these blocks: where a label is told by many, one a class, the blocks are fewer."""
 MANY = 300
 """A category with more values than this is not told otherwise."""
 REPEATED = 2
@@ -34,7 +36,7 @@ def alikes(
                 block = Block(name, Anchor.ALIKE, None, labels, (), source.name, ascent, "alike", column)
                 found.append(((place, len(ascent.hops), -survey.rows[table]), block))
     ranked = sorted(found, key=lambda pair: (*pair[0], pair[1].name))
-    yield from (block for _, block in ranked[:MOST_COHORTS])
+    yield from (block for _, block in ranked[: max(1, min(MOST_COHORTS, MOST_LABELS // len(labels)))])
 
 
 def _columns(schema: Schema, ascent: Chain, source: Block, survey: Survey, settings: PlanSettings) -> Iterator[tuple[int, str]]:

@@ -63,3 +63,13 @@ def test__survey__later_rows__are_not_counted(tmp_path):
         early = survey_database(engine, world.schema, "users", 20 * DAY)
     seen = [r["amount"] for r in world.rows["orders"] if r["_time"] < 20 * DAY and r["amount"] is not None]
     assert early.columns["orders", "amount"].magnitude == pytest.approx(max(map(abs, seen)))
+
+
+def test__plan__label_of_many_classes__is_told_by_means_and_its_last_value(tmp_path):
+    world = worlds.make(1)
+    settings = PlanSettings(5 * DAY, label_channels=60)
+    with world.engine(tmp_path) as engine:
+        many = plan_features(world.schema, "users", settings, survey_database(engine, world.schema, "users", NEVER))
+    names = {f.name for f in many.features}
+    assert {"history.value_59.mean.all", "history.value_59.last0", "orders.user_id.count.all"} <= names
+    assert len(names) <= settings.budget

@@ -23,8 +23,10 @@ def _propose(context: Context) -> Iterator[Feature]:
     if block.anchor not in (Anchor.SELF, Anchor.LAST) or (block.facts and not block.facts.hops):
         return
     own = block.anchor is Anchor.SELF
-    for i, measure in enumerate(block.measures if context.timed and not context.lean else ()):
-        if measure.special:
+    for i, measure in enumerate(block.measures if context.timed else ()):
+        if context.lean and own and block.facts is None:
+            yield from _values(context, i, 0)
+        if context.lean or measure.special:
             continue
         yield from _means(context, i, own)
         if own:
