@@ -2,7 +2,7 @@
 
 `python tests/benchmarks/ablation.py [--project DIR] [--tasks …] [--whole] [--alone]` prints one JSON object a line. By default it
 is what the search of a fit tries: by how much the loss of the folds' later rows changes without each family, and without longer
-walks, when short fits of three seeds read the features that a fit keeps. `--whole` measures the task's metric by whole fits on every
+walks, when short fits of three seeds read the features that a fit keeps. `--whole` measures the metric by whole fits on every
 feature instead, over `--folds` folds, also with the entity's own columns and the calendar only, and with `--alone` with those and
 one family. `error` is the standard error of the change: what is smaller than twice that may be chance. Default: rel-f1.
 """
