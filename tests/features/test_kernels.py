@@ -1,5 +1,7 @@
 """The kernels compute what SQL alone does, bit by bit: every feature of a random world, and sums too large for a word."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -126,3 +128,17 @@ def test__compute_parts__few_seeds_a_part__same_as_at_once(tmp_path, monkeypatch
     assert sorted(np.concatenate([index for index, _ in parts])) == list(range(60))
     for index, part in parts:
         same(whole[index], part)
+
+
+def test__sums_of_windows__kernels_and_sql__mean_by_count(tmp_path):
+    world, seeds = worlds.make(8), seeds_of(8, 6)
+    with world.engine(tmp_path) as engine:
+        plan = plan_of(world, engine)
+        mean = next(f for f in plan.features if f.name.startswith("orders.user_id.amount.mean.") and f.window)
+        plan = replace(plan, features=(mean, replace(mean, name="sum", aggregate="sum"))).only(["sum", mean.name])
+        found = [compute_features(plan, engine, seeds, by_sql=by_sql) for by_sql in (True, False)]
+    same(*found)
+    by_name = dict(zip(found[0].names, found[0].values.T, strict=True))
+    counts = (by_name["sum"] / by_name[mean.name])[~np.isnan(by_name[mean.name])]
+    assert counts.max() > 1
+    assert counts == pytest.approx(np.round(counts), rel=1e-4)

@@ -96,6 +96,8 @@ def _sql(feature: Feature, uses: Uses) -> str:
             return f"CAST({uses.between(POSITION, side)} AS DOUBLE) / nullif({longer}, 0)"
         case "mean":
             return uses.mean(i, side)
+        case "sum":
+            return f"CAST({uses.between(uses.run('s', i), side)} AS DOUBLE) * {uses.unit(i)}"
         case "std":
             return _std(uses, i, side)
         case "min":
