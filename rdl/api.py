@@ -83,7 +83,8 @@ class TrainedModel:
         else:
             entity = find_asked(self.database, task, key_values(task, keys))
             seeds = Seeds.at(entity, np.full(len(entity), cutoff, dtype=np.int64))
-        found = self.model.predict(self.database, seeds)
+        tonight = next((table for table in self.model.tables(self.database) if table.facts.as_of == cutoff), None)
+        found = self.model.predict(self.database, seeds, tonight)
         return prediction_table(self.database, task, seeds, found.prediction)
 
     def save(self, folder: str | Path) -> None:

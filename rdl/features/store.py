@@ -105,6 +105,7 @@ class _Found:
         self._names = identities(plan)
         self._numeric = tuple(f for f in plan.features if not f.categorical)
         self._categorical = tuple(f for f in plan.features if f.categorical)
+        self._features = (*self._numeric, *self._categorical)
         self._values = np.zeros((rows, len(self._numeric)), dtype=np.float32)
         self._codes = np.full((rows, len(self._categorical)), -1, dtype=np.int32)
         self._levels: list[tuple[str, ...]] = [() for _ in self._categorical]
@@ -129,17 +130,17 @@ class _Found:
             self._known[rows, len(self._numeric) + j] = part.codes.known[at, k]
 
     def missing(self) -> list[tuple[FeaturePlan, Int]]:
-        """What is to be computed: the plan for the rows of which nothing is known, and what any lacks for the others."""
-        empty = ~self._known.any(axis=1)
-        partial = ~empty & ~self._known.all(axis=1)
-        asked = []
-        if empty.any():
-            asked.append((self._plan, np.flatnonzero(empty)))
-        if partial.any():
-            features = (*self._numeric, *self._categorical)
-            lacking = np.flatnonzero(~self._known[partial].all(axis=0))
-            asked.append((self._plan.only([features[j].name for j in lacking]), np.flatnonzero(partial)))
-        return asked
+        """What is to be computed: the plan for the rows of which nothing is known, and what any lacks for the others.
+
+        A block costs much of what it costs whatever the number of rows: where the others lack most blocks, all is computed at once.
+        """
+        empty, whole = ~self._known.any(axis=1), self._known.all(axis=1)
+        partial = ~empty & ~whole
+        lacking = [f for f, known in zip(self._features, self._known[partial].all(axis=0), strict=True) if not known]
+        if empty.any() and 2 * len({f.block for f in lacking}) > len({f.block for f in self._features}):
+            return [(self._plan, np.flatnonzero(~whole))]
+        asked = [(self._plan, np.flatnonzero(empty))] if empty.any() else []
+        return [*asked, (self._plan.only([f.name for f in lacking]), np.flatnonzero(partial))] if partial.any() else asked
 
     def add(self, matrix: FeatureMatrix, rows: Int) -> None:
         """Features [m, …] that were computed for `rows` [m]."""

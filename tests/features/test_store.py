@@ -85,6 +85,9 @@ def test__kept_features__new_cutoffs_members_and_features__only_they_are_compute
     lacking = plan.only([f.name for f in plan.features if f.family not in few.families])
     assert counted[2:] == [(8, len(lacking.features))]
     assert len(lacking.features) < len(plan.features)
+    found = kept_features(database, plan, seeds_at([30, 50]), history)
+    assert counted[3:] == [(16, len(plan.features))]  # most of what stands at 30 lacks, so that one computation is cheaper than two
+    assert_same(found, computed(database, plan, seeds_at([30, 50]), history))
 
 
 @pytest.mark.parametrize("hour", [0, 5])
