@@ -136,7 +136,8 @@ class _Found:
         """
         empty, whole = ~self._known.any(axis=1), self._known.all(axis=1)
         partial = ~empty & ~whole
-        lacking = [f for f, known in zip(self._features, self._known[partial].all(axis=0), strict=True) if not known]
+        lacks = ~np.all(self._known[partial], axis=0, keepdims=True)[0]
+        lacking = [self._features[j] for j in np.flatnonzero(lacks)]
         if empty.any() and 2 * len({f.block for f in lacking}) > len({f.block for f in self._features}):
             return [(self._plan, np.flatnonzero(~whole))]
         asked = [(self._plan, np.flatnonzero(empty))] if empty.any() else []
