@@ -25,6 +25,8 @@ Int = NDArray[np.int64]
 
 BYTES_A_BUCKET = 5 * 2**27
 """What a bucket's rows, and what its points, may take while kernels compute it."""
+FLOOR = 48
+"""Bytes a row takes whatever is read of it: its place, its time and one measure's sums."""
 FEW = 20
 """Where there are this many rows a point, the database filters them; else it is cheaper to read them all."""
 FACTS_A_BUCKET = 2_000_000
@@ -81,7 +83,25 @@ class Evaluator:
 
     def run(self, block: Block, key: Int, as_of: Int, share: Share = Share()) -> Table:
         """The block's features at distinct points (key, as_of) [n], ascending; its parents are kept for `run_parents`."""
-        ascents, features = self.ascents(block), self.features(block)
+        features = self.features(block)
+        if block.anchor not in (Anchor.WORLD, Anchor.SEASON):
+            return self._run(block, features, key, as_of, share)
+        parts = [self._run(block, some, key, as_of, share) for some in self._slices(block, features)]
+        return Table(np.hstack([p.values for p in parts]), np.hstack([p.codes for p in parts]), sum((p.levels for p in parts), ()))
+
+    def _slices(self, block: Block, features: tuple[Feature, ...]) -> Iterator[tuple[Feature, ...]]:
+        """Features that are computed at once where all rows have one key, so that rows are read for few measures at a time."""
+        room = BYTES_A_BUCKET // max(self._rows(fact_table(block)), 1) - FLOOR
+        some: list[Feature] = []
+        for feature in features:
+            if some and 8 * len({f.measure for f in (*some, feature)}) > room and feature.measure != some[-1].measure:
+                yield tuple(some)
+                some = []
+            some.append(feature)
+        yield tuple(some)
+
+    def _run(self, block: Block, features: tuple[Feature, ...], key: Int, as_of: Int, share: Share) -> Table:
+        ascents = self.ascents(block)
         flat = self._flat(block, features, tuple(ascents))
         parents = {ascent: Parents.none(len(key), places) for ascent, places in ascents.items()}
         result = _Result(features, len(key), parents)

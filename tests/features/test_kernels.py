@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from rdl.database.engine import connect
 from rdl.features import compute_features, kernels
+from rdl.features.evaluate import Evaluator
 from rdl.features.matrix import compute_parts
+from rdl.features.plan import Anchor
 from rdl.task import History, Seeds
 from rdl.timeline import ALWAYS, DAY, NEVER
 from tests.features import worlds
@@ -69,6 +71,10 @@ def test__kernels__sums_too_large_small_buckets_or_batches__same_bits(tmp_path, 
         plan = plan_of(world, engine)
         whole = compute_features(plan, engine, seeds, history_of(world))
         monkeypatch.setattr(f"rdl.features.{name}", value)
+        evaluator = Evaluator(plan, engine)
+        blocks = [b for b in plan.blocks if b.anchor is Anchor.WORLD and b.facts]
+        slices = [list(evaluator._slices(b, evaluator.features(b))) for b in blocks]
+        assert (max(len(s) for s in slices) > 1) == name.endswith("BUCKET")
         same(whole, compute_features(plan, engine, seeds, history_of(world)))
 
 
