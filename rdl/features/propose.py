@@ -47,7 +47,7 @@ def _lean(block: Block, blocks: Sequence[Block]) -> bool:
     if sum(not m.special for m in block.measures) > MOST_MEASURES or len(block.attributes) > MOST_MEASURES:
         return True
     if block.anchor is not Anchor.SELF or block.facts is None or not block.facts.hops:
-        return block.ascent is not None and len(block.ascent.hops) > 1
+        return False
     hops = len(block.facts.hops)
     own = [b.facts for b in blocks if b.anchor is Anchor.SELF and b.facts and b.facts.hops]
     return hops > 2 or any(f.table == block.facts.table and len(f.hops) < hops for f in own)

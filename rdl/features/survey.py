@@ -19,7 +19,7 @@ WORDED = (Semantic.TEXT, Semantic.MULTI_CATEGORICAL)
 """Columns of words, of which the share that is filled is measured and which words are telling."""
 
 SAMPLE = 1_000_000
-"""Of more rows, every second, third, … is looked at for words and gaps."""
+"""Of more rows, every second, third, … (row or key) is looked at for words, gaps and turnover."""
 RARE, COMMON, TOKENS = 0.02, 0.4, 4
 """A telling word is in so large a share of the texts at least and at most; so many are kept."""
 
@@ -90,7 +90,7 @@ def survey_database(engine: Engine, schema: Schema, entity: str, as_of: int, dep
         for reference in table.references:
             references[table.name, reference.column] = _reference(engine, table.name, reference.column, as_of)
     changes = {
-        (down, up): _turnover(engine, down, up, as_of)
+        (down, up): _turnover(engine, down, up, rows[down.table], as_of)
         for down in descents(schema, entity, depth)
         for up in ascents(schema, down.table, depth)
         if up.hops[0] != down.hops[0]
@@ -170,7 +170,7 @@ def _reference(engine: Engine, table: str, column: str, as_of: int) -> Reference
     return ReferenceSurvey(float(found["lifetime"]), float(found["children"]))
 
 
-def _turnover(engine: Engine, descent: Chain, ascent: Chain, as_of: int) -> tuple[float, float]:
+def _turnover(engine: Engine, descent: Chain, ascent: Chain, rows: int, as_of: int) -> tuple[float, float]:
     """How often the next row's parent is another one, and how often the parent is the key itself."""
     key, key_joins = _follow(descent)
     parent, parent_joins = _follow(ascent, prefix="b")
@@ -179,6 +179,7 @@ def _turnover(engine: Engine, descent: Chain, ascent: Chain, as_of: int) -> tupl
         key=key,
         parent=parent,
         joins=" ".join((*key_joins, *parent_joins)),
+        every=rows // SAMPLE + 1,
         visible=visible_sql("f._time", str(as_of)),
     )
     found = engine.arrow(sql).to_pylist()[0]

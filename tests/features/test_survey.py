@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from rdl.features import FeaturePlan, PlanSettings, plan_features, survey_database
 from rdl.timeline import DAY, to_datetime
@@ -24,3 +25,17 @@ def test__plan__many_later_rows_in_a_small_table__is_the_same(tmp_path: Path) ->
     ]
     crowded = pa.concat_tables([content["users"], pa.Table.from_pylist(later, content["users"].schema)])
     assert plan(tmp_path / "now", content) == plan(tmp_path / "later", {**content, "users": crowded})
+
+
+def test__survey__sample_of_keys__tells_about_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = write(tmp_path, tables())
+    with database.engine() as engine:
+        whole = survey_database(engine, database.schema, "users", CUTOFF)
+        monkeypatch.setattr("rdl.features.survey.SAMPLE", 400)
+        part = survey_database(engine, database.schema, "users", CUTOFF)
+    assert part != whole
+    assert part.columns == whole.columns
+    chain = next(c for c in whole.gaps if str(c) == "events.user")
+    assert part.gaps[chain] == pytest.approx(whole.gaps[chain], rel=0.3)
+    for pair, turnover in whole.turnover.items():
+        assert part.turnover[pair] == pytest.approx(turnover, abs=0.2)
