@@ -1,7 +1,7 @@
 """Point-in-time SQL features: plan -> SQL -> matrix."""
 
 from rdl.features.encoding import EncodedMatrix, Encoding
-from rdl.features.matrix import FeatureMatrix, compute_features
+from rdl.features.matrix import FeatureMatrix, compute_features, compute_parts
 from rdl.features.plan import FeaturePlan, PlanSettings
 from rdl.features.propose import plan_features
 from rdl.features.statement import feature_sql
@@ -19,6 +19,7 @@ __all__ = [
     "PlanSettings",
     "Survey",
     "compute_features",
+    "compute_parts",
     "feature_sql",
     "fitting_tables",
     "kept_features",

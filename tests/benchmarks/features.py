@@ -22,8 +22,7 @@ from synthetic import SPAN, START, table_selects
 from rdl.database import Column, Reference, Schema, Semantic, Table, open_database
 from rdl.database.demo import write_demo
 from rdl.database.engine import Engine, connect, literal
-from rdl.features import FeaturePlan, PlanSettings, compute_features, plan_features, survey_database
-from rdl.features.matrix import compute_parts
+from rdl.features import FeaturePlan, PlanSettings, compute_features, compute_parts, plan_features, survey_database
 from rdl.project import open_project
 from rdl.task import Labels, Seeds, Split, find_task, past_labels, population_at, split_labels
 from rdl.timeline import ALWAYS, DAY
