@@ -2,7 +2,8 @@
 
 A task's cutoffs are usually as far apart as its label window is long, so that every moment is in one label. The same question
 can be asked at any other moment: labels on a lattice that is moved by a part of the spacing overlap those of the task's own, but
-are not the same. They are learned from only: folds, metrics and blends keep to the task's own cutoffs.
+are not the same. They are learned from only: folds, metrics and blends keep to the task's own cutoffs. Only questions of yes or no
+gain by it: a window says one bit of them, and much of a value (on rel-f1's folds +0.59 ± 0.27 AUROC x 100 and no MAE).
 """
 
 import logging
@@ -20,14 +21,14 @@ def labels_between(database: Database, task: Task, cutoffs: Int, settings: FitSe
 
     Args:
         database: the rows.
-        task: the question; one whose cutoffs are the calendar's, listed, stored or none has no lattice to move.
+        task: the question, of yes or no; one whose cutoffs are the calendar's, listed, stored or none has no lattice to move.
         cutoffs: ascending mature cutoffs of the task's own lattice; those between them are as mature, for they lie before.
         settings: how many lattices and rows there may be.
         rows: labels at the task's own cutoffs.
     """
     movable = not (task.static or task.fixed or task.listed or task.calendar)
     lattices = min(settings.lattices, settings.rows // max(rows, 1))
-    if lattices < 2 or not movable or task.kind is Kind.RECOMMENDATION:
+    if lattices < 2 or not movable or task.kind is not Kind.BINARY:
         return ()
     found = []
     for part in range(1, lattices):

@@ -31,7 +31,8 @@ class FitSettings:
         members: names of the members that enter the blend; () for all that answer the task's kind.
         folds: forward-chained blocks of time on which rounds, epochs and weights are chosen.
         rows: training rows at most, copies included; more are drawn, the newest cutoffs four times as readily as the oldest.
-        lattices: over how many lattices of cutoffs, each moved by a part of the task's spacing, XGBoost learns, where rows allow.
+        lattices: over how many lattices of cutoffs, each moved by a part of the task's spacing, XGBoost
+            learns yes or no, where rows allow.
         copies: staleness-matched copies of every training seed, where the regime asks for staleness.
         search: whether families and depth of the features are chosen on the folds, or all are kept; None: where there is a budget
             of time, for the whole plan is hard to beat.

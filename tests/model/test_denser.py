@@ -67,6 +67,7 @@ def test__labels_between__no_room_or_no_lattice_to_move__are_none(world: Databas
     assert labels_between(world, task, cutoffs, TREES, TREES.rows) == ()
     assert len(labels_between(world, task, cutoffs, TREES, TREES.rows // 2)) == 1
     assert labels_between(world, task, cutoffs, replace(TREES, lattices=1), 10) == ()
+    assert labels_between(world, find_task(world, "spend"), cutoffs, TREES, 10) == ()
     assert labels_between(world, replace(task, calendar=Calendar.WEEK), cutoffs, TREES, 10) == ()
 
 
