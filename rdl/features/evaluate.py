@@ -18,6 +18,7 @@ from rdl.features.pieces import Unsupported
 from rdl.features.plan import Anchor, Block, Feature, FeaturePlan
 from rdl.features.records import Parents, distinct_pairs, mean_over
 from rdl.features.scan import Overflow, Scan
+from rdl.timeline import NEVER, visible
 
 log = logging.getLogger(__name__)
 
@@ -112,17 +113,18 @@ class Evaluator:
         self._parents.update(((block.name, ascent), found) for ascent, found in parents.items())
         return Table(result.values, *_codes(result.categories, len(key)))
 
-    def groups(self, block: Block, entity: Int) -> Int:
-        """The group of each entity [n] in a PEERS block; -1, which is nobody's, where its column is null."""
+    def groups(self, block: Block, entity: Int, as_of: Int) -> Int:
+        """The group of each entity [n] in a PEERS block; -1, which is nobody's, where its column is null or not visible yet."""
         rows, inverse = np.unique(entity, return_inverse=True)
         self._engine.register(POINTS, pa.table({"key": rows}))
         try:
             found = self._engine.numpy(f"{group_query(block)} AND _row IN (SELECT key FROM {POINTS})")
         finally:
             self._engine.unregister(POINTS)
-        code = np.full(len(rows), -1, dtype=np.int64)
-        code[np.searchsorted(rows, found["entity"])] = found["code"]
-        return code[inverse]
+        code, time = np.full(len(rows), -1, dtype=np.int64), np.full(len(rows), NEVER, dtype=np.int64)
+        place = np.searchsorted(rows, found["entity"])
+        code[place], time[place] = found["code"], found["time"]
+        return np.where(visible(time[inverse], as_of), code[inverse], -1)
 
     def run_parents(self, block: Block, as_of: Int) -> Table:
         """A LAST or RECENT block at the points of its source, whose times are `as_of` [n]: the mean over each point's parents."""

@@ -178,7 +178,7 @@ class _Computation:
         if block.name not in self._shared:
             as_of, key = self._seeds.as_of, np.zeros(len(self._seeds), dtype=np.int64)
             if block.anchor is Anchor.PEERS:
-                key = self._evaluator.groups(block, self._seeds.entity)
+                key = self._evaluator.groups(block, self._seeds.entity, as_of)
             elif block.anchor is Anchor.SEASON:
                 as_of = season(self._seeds, self._plan.settings.horizon, labels=block.facts is None)
             if block.anchor is Anchor.ALIKE:

@@ -104,6 +104,24 @@ def test__features__rows_at_or_after_as_of_change__nothing_changes(tmp_path_fact
     assert moved.values[1, j] - before.values[1, j] == (1 if offset < 0 else 0)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test__features__own_columns_of_an_entity_that_comes_later__change_nothing(tmp_path, late):
+    world, as_of = worlds.make(1), 30 * DAY
+    seeds = Seeds(np.arange(6), np.full(6, as_of + 3 * DAY), np.full(6, as_of))
+    user = world.rows["users"][-1]
+    user["_time"] = as_of if late else as_of - 1
+    with world.engine(tmp_path) as engine:
+        plan = plan_of(world, engine)
+    before = compute(world, tmp_path, seeds, plan=plan)
+    tiers = {row["tier"] for row in world.rows["users"]}
+    for tier in sorted(tiers - {None}):
+        user.update({"tier": tier, "born": None, "shop_id": 0, "_ref_shop_id": 0})
+        after = compute(world, tmp_path, seeds, plan=plan)
+        if late:
+            same(before, after)
+    assert late or before.values.tobytes() != after.values.tobytes()
+
+
 @FEW
 @given(st.integers(0, 2**32))
 def test__features__other_batch_and_other_threads__same_bits(tmp_path_factory, seed):
