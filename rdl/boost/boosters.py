@@ -9,6 +9,7 @@ from rdl.errors import ModelFileError
 
 if TYPE_CHECKING:
     import xgboost
+    from xgboost import Booster as Booster  # what other rooms call it
 
 
 def total_gain(boosters: "Sequence[xgboost.Booster]", names: Sequence[str]) -> dict[str, float]:

@@ -29,7 +29,7 @@ from rdl.model.related import ENTITY, Kinship, Nodes, known_paths, nodes_of
 from rdl.task import Kind
 
 if TYPE_CHECKING:
-    import xgboost
+    from rdl.boost.boosters import Booster
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class FittedSmoothed(FittedMember):
         shape: what one prediction looks like: (), or (classes,).
     """
 
-    boosters: "tuple[xgboost.Booster, ...]"
+    boosters: "tuple[Booster, ...]"
     start: Float64
     nodes: Nodes
     margin: Float64
@@ -214,7 +214,7 @@ class _Rows:
 
     def fit(
         self, settings: BoostSettings, seed: int, watched: Watched | None = None
-    ) -> "tuple[xgboost.Booster, Float64, list[float]]":
+    ) -> "tuple[Booster, Float64, list[float]]":
         """See `fit_smoothed`."""
         loss, smoothing = loss_of(self.kind, self.metric, self.target), self.nodes.smoothing(self.kinship)
         return fit_smoothed(self.matrix, self.target, smoothing, loss, settings, seed, self.weight, watched)
@@ -226,7 +226,7 @@ class _Fold:
 
     rows: _Rows
     watched: Watched
-    booster: "xgboost.Booster"
+    booster: "Booster"
     start: Float64
     history: list[float]
     shape: tuple[int, ...]
