@@ -9,7 +9,7 @@ from rdl.errors import ModelFileError
 
 if TYPE_CHECKING:
     import xgboost
-    from xgboost import Booster as Booster  # what other rooms call it
+    from xgboost import Booster as Booster  # noqa: PLC0414 - so that other rooms may name it
 
 
 def total_gain(boosters: "Sequence[xgboost.Booster]", names: Sequence[str]) -> dict[str, float]:
