@@ -212,9 +212,7 @@ class _Rows:
             context.kind,
         )
 
-    def fit(
-        self, settings: BoostSettings, seed: int, watched: Watched | None = None
-    ) -> "tuple[Booster, Float64, list[float]]":
+    def fit(self, settings: BoostSettings, seed: int, watched: Watched | None = None) -> "tuple[Booster, Float64, list[float]]":
         """See `fit_smoothed`."""
         loss, smoothing = loss_of(self.kind, self.metric, self.target), self.nodes.smoothing(self.kinship)
         return fit_smoothed(self.matrix, self.target, smoothing, loss, settings, seed, self.weight, watched)
