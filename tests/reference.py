@@ -55,7 +55,8 @@ def feature(world, history, plan, seed, name):
     if block.anchor == "self":
         found = [feature_at(world, history, plan, block, wanted, entity, as_of)]
     elif block.anchor == "peers":
-        value = text(world[block.ascent.table][entity][block.group])
+        own = world[block.ascent.table][entity]
+        value = text(own[block.group]) if own["_time"] < as_of else None
         found = [feature_at(world, history, plan, block, wanted, value, as_of)]
     elif block.anchor == "alike":
         value, horizon = value_at(world, history, blocks, block, entity, as_of), plan.settings.horizon

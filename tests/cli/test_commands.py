@@ -37,6 +37,7 @@ def test__check__dirt__is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert {(f["check"], f["column"], f["count"]) for f in tables[1]["findings"]} >= {("dangling", "customer_id", 1)}
 
 
+@pytest.mark.slow
 def test__evaluate__out_and_report__are_written(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, page = tmp_path / "p.parquet", tmp_path / "r.html"
     words = ("evaluate", "active", "--regime", "fresh", "--members", "entity", "--project", world, "--out", out, "--report", page)

@@ -47,6 +47,7 @@ def test__frozen__rows_from_the_test_date_on__change_no_prediction(world: Databa
     assert np.array_equal(model.predict(world, first.labels.seeds).prediction, first.prediction)
 
 
+@pytest.mark.slow
 def test__evaluate__files__hold_what_was_found(world: Database, tmp_path: Path) -> None:
     task = find_task(world, "spend")
     found = evaluate(world, task, "fresh", ENTITY)
@@ -66,6 +67,7 @@ def test__read_evaluation__broken_file__is_refused(tmp_path: Path) -> None:
         read_evaluation(tmp_path / "e.json", tmp_path / "p.parquet")
 
 
+@pytest.mark.slow
 def test__write_report__page__says_the_verdict_and_needs_no_network(world: Database, tmp_path: Path) -> None:
     task = find_task(world, "active")
     found = [evaluate(world, task, regime, ENTITY) for regime in ("frozen", "fresh")]

@@ -42,6 +42,7 @@ def both(world, folder, seeds, history=None):
         return tuple(compute_features(plan, engine, seeds, history, by_sql=by_sql) for by_sql in (True, False))
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 2**32))
 def test__kernels__odd_world__same_bits_as_sql(tmp_path_factory, seed):
@@ -49,6 +50,7 @@ def test__kernels__odd_world__same_bits_as_sql(tmp_path_factory, seed):
     same(*both(world, tmp_path_factory.mktemp("world"), seeds_of(seed, 5, span=14), history_of(world)))
 
 
+@pytest.mark.slow
 def test__kernels__no_seeds_and_no_history__same_as_sql(tmp_path):
     none = np.array([], dtype=np.int64)
     same(*both(worlds.make(3), tmp_path, Seeds.at(none, none), History(none, none, none, np.array([]))))
@@ -119,7 +121,7 @@ def test__order_times__long_and_short_groups_in_any_order__stable():
     assert kernels.MISSING == NEVER
 
 
-@pytest.mark.parametrize("grid", [True, False])
+@pytest.mark.parametrize("grid", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test__compute_parts__few_seeds_a_part__same_as_at_once(tmp_path, monkeypatch, grid):
     if not grid:
         monkeypatch.setattr("rdl.features.evaluate.Evaluator.expect", lambda *_: None)

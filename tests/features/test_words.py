@@ -61,6 +61,7 @@ def test__provenance__rel_f1__reads_well(rel_f1):
     assert {name: found.get(name) for name in DRIVERS} == DRIVERS
 
 
+@pytest.mark.slow
 def test__provenance__shop__reads_well(tmp_path: Path):
     write_demo(tmp_path / "shop", 3000)
     found = sentences(open_database(open_project(tmp_path / "shop")), "customers", "2025-12-22")

@@ -50,6 +50,7 @@ def test__folds__labels_between__end_before_the_later_rows(training: Training) -
         assert not fold.valid.between
 
 
+@pytest.mark.slow
 def test__learned_rows__three_lattices__stand_behind_one_another(training: Training) -> None:
     encoding = Encoding.fit(training.examples.inputs.features)
     matrix, target, weight = learned_rows(training.examples, encoding, (), training.context(1.0))

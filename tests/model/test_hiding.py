@@ -19,6 +19,7 @@ def world(tmp_path_factory):
     return write(tmp_path_factory.mktemp("world") / "p", tables())
 
 
+@pytest.mark.slow
 def test__hidden_columns__are_in_no_feature_nor_in_the_graph(world, tmp_path):
     task = find_task(world, "active")
     open_, hiding = (fit_model(world, t, CUTOFF, TREES) for t in (task, replace(task, hide=HIDE)))

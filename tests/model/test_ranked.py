@@ -113,6 +113,7 @@ def test__predict__rewritten_future__changes_no_list(world: Database, model: Mod
         same(model.predict(world, seeds), model.predict(other, Seeds.at(there, seeds.cutoff)))
 
 
+@pytest.mark.slow
 def test__fit_model__rewritten_future_and_shuffled_rows__fits_the_same_model(
     world: Database, model: Model, later: Labels, tmp_path: Path
 ) -> None:

@@ -92,12 +92,12 @@ def test__predict__one_row_around_the_cutoff__is_seen_only_before_it(
     rows = content["events"].to_pylist()
     arrival = CUTOFF + shift
     hour = 3_600_000_000
-    rows += [{**rows[0], "event": len(rows) + i, "user": "u5", "item": i, "amount": 900.0} for i in range(4)]
+    rows += [{**rows[0], "event": len(rows) + i, "user": f"u{i % 20}", "item": i % 8, "amount": 900.0} for i in range(80)]
     table = content["events"].schema.empty_table().from_pylist(rows, content["events"].schema)
     at = table["at"].cast("int64").to_pylist()
-    at[-4:] = [arrival - hour] * 4
+    at[-80:] = [arrival - hour] * 80
     other = write(tmp_path / "p", {**content, "events": table.set_column(3, "at", _timestamps(at))})
-    seeds = Seeds.at(find_entities(world, model.task, pa.table({"k": _keys(["u5"])})), np.array([CUTOFF]))
+    seeds = _people(world, model)
     first, second = model.predict(world, seeds), model.predict(other, seeds)
     for name in ("features", "sage"):
         same = np.array_equal(first.members[name], second.members[name])
@@ -177,12 +177,5 @@ def test__resolve_members__unknown__names_the_nearest(asked: list[str], hint: st
 
 
 def _timestamps(values: list[int | None]) -> object:
-    import pyarrow as pa
 
     return pa.array(values, pa.int64()).cast(pa.timestamp("us"))
-
-
-def _keys(values: list[str]) -> object:
-    import pyarrow as pa
-
-    return pa.array(values)

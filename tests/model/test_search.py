@@ -53,6 +53,7 @@ def _told(examples: Examples, family: str, told: np.ndarray) -> Examples:
     return replace(examples, inputs=replace(examples.inputs, features=replace(features, values=values)))
 
 
+@pytest.mark.slow
 def test__search_plan__family_that_misleads__is_dropped_first(
     training: Training, folds: list[FoldExamples], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,7 @@ def people(world: Database, model: Model, cutoff: int = CUTOFF) -> Seeds:
     return population_at(world, model.task, np.array([cutoff]))
 
 
-@pytest.mark.parametrize("name", ["active", "pace", "spend"])
+@pytest.mark.parametrize("name", ["active", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pace", "spend"))])
 def test__fit__every_kind__predicts_its_shape_and_is_saved_whole(
     world: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
@@ -61,6 +61,7 @@ def test__fit__every_kind__predicts_its_shape_and_is_saved_whole(
     assert np.array_equal(load_model(tmp_path / "m").predict(world, seeds).members["graphboost"], found)
 
 
+@pytest.mark.slow
 def test__predict__rewritten_future__changes_nothing(world: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model = smoothed(world, monkeypatch, "active")
     other = write(tmp_path / "p", rewrite_future(tables(), 5))
@@ -115,6 +116,7 @@ def test__nodes__learn_from_rows_of_their_group_whose_labels_were_known(world: D
     assert taught.any()
 
 
+@pytest.mark.slow
 def test__known_paths__the_category_that_tells_the_target_comes_first(world: Database) -> None:
     training = prepare_training(world, find_task(world, "active"), CUTOFF, ALONE, 0)
     examples = training.examples

@@ -27,6 +27,7 @@ members = ["entity"]
 """
 
 
+@pytest.mark.slow
 def test__features__night__is_made_once_and_scored_from(tmp_path, caplog):
     write_shop(tmp_path / "shop")
     plain = read_pipeline(write_pipeline(tmp_path, PIPELINE.format(features="")), base=tmp_path)

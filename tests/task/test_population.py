@@ -27,6 +27,7 @@ def shop(tmp_path_factory):
     return lint_shop(tmp_path_factory.mktemp("population") / "shop")
 
 
+@pytest.mark.slow
 def test__gap__counts_pairs_as_a_loop_over_cutoffs_does(shop):
     task = replace(task_of(BUYERS), every=10 * DAY)
     gap = population_gap(shop, task)

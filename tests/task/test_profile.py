@@ -73,6 +73,7 @@ def test__bar__is_as_long_as_its_share(share, text):
     assert bar(share, 4) == text
 
 
+@pytest.mark.slow
 def test__tasks__shows_bars_to_a_terminal_only(world, monkeypatch, capsys):
     root = world.project.root
     assert call(monkeypatch, "tasks", "--project", root) == 0
@@ -141,6 +142,7 @@ def test__unknown_classes__are_counted(kinds):
     assert train.shares["never"] == 0
 
 
+@pytest.mark.slow
 def test__sets_and_lists__are_told_by_how_long_they_are(kinds):
     database, asked = kinds
     sets = profile_splits(database, asked[Kind.MULTILABEL])[Split.TRAIN]

@@ -146,6 +146,7 @@ def test__there_is__no_history_and_everyone_is_asked_about(database):
     assert len(population_at(database, find_task(database, "long"), np.array([task.test]))) < PAPERS
 
 
+@pytest.mark.slow
 def test__backtest__trains_on_all_but_the_test_split_and_learns(database):
     task = find_task(database, "long")
     sizes = {split: len(split_labels(database, task, split)) for split in Split}

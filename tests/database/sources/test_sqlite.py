@@ -190,6 +190,7 @@ _ANYTHING = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["INT", "REAL", "TEXT", "BLOB", "", "NUMERIC", "DECIMAL(6,2)", "BOOLEAN", "DATE", "DATETIME"]),
     st.lists(_ANYTHING, max_size=6),

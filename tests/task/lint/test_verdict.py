@@ -60,6 +60,7 @@ def test__published_tasks__have_exactly_the_findings_they_deserve(rel_f1, name):
     refuse_leaks(rel_f1, task)
 
 
+@pytest.mark.slow
 def test__demo_tasks__are_clean(tmp_path):
     write_demo(tmp_path / "shop", 2_000)
     database = open_database(open_project(tmp_path / "shop"))

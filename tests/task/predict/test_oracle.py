@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,6 +101,7 @@ def check(database, sandbox, folder, rows, questions):
             assert found.get(entity, ["-", "-"]) == expected, sentence
 
 
+@pytest.mark.slow
 @given(orders, st.lists(asked, min_size=3, max_size=3))
 @settings(max_examples=12)
 def test__compiled_labels__are_what_slow_python_counts(rows, questions):

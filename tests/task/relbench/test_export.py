@@ -239,6 +239,7 @@ def test__time_that_is_no_word__is_refused(project_folder, tmp_path):
         export_relbench(opened(project_folder), tmp_path / "out", RelbenchSplits(0, 1))
 
 
+@pytest.mark.slow
 def test__rel_f1__comes_out_as_it_went_in(rel_f1, rel_f1_folder, tmp_path):
     out = export_relbench(rel_f1, tmp_path / "out")
     assert (out.notes, set(out.tasks.values())) == ((), {"forecast"})

@@ -195,6 +195,7 @@ def test__every_kind__trains_end_to_end(database, name):
     assert not any(f".{column}" in feature for _, column in find_task(database, name).hide for feature in found.importance)
 
 
+@pytest.mark.slow
 def test__external__saved_model_finds_the_labels_in_the_project(database, tmp_path):
     task = find_task(database, "given")
     model = fit_model(database, task, task.test, replace(SMALL, members=("features",)))
