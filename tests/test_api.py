@@ -47,6 +47,7 @@ def test__module__unknown_name__is_an_attribute_error() -> None:
         _ = rdl.nonsense
 
 
+@pytest.mark.slow
 def test__predict__keys_of_several_columns__as_tuples_dicts_and_tables(tmp_path: Path) -> None:
     write_market(tmp_path / "market")
     task = rdl.open(tmp_path / "market").task("multiclass")

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -65,7 +66,7 @@ def needed(project: Project, name: str, moment: int) -> Iterator[None]:
     used = [entry.path for entry in _entries(project.home, _FITTED) if entry.used >= started]
     facts = {"moment": moment, "paths": sorted(path.relative_to(project.home).as_posix() for path in used)}
     note.parent.mkdir(parents=True, exist_ok=True)
-    aside = note.with_name(f".{note.name}.{os.getpid()}.tmp")
+    aside = note.with_name(f".{note.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     aside.write_text(json.dumps(facts), encoding="utf-8")
     aside.replace(note)
 
@@ -120,7 +121,7 @@ def _remove(path: Path) -> None:
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    gone = path.with_name(f".{path.name}.{os.getpid()}.gone")
+    gone = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.gone")
     with suppress(OSError):
         path.replace(gone)
         shutil.rmtree(gone, ignore_errors=True)

@@ -8,6 +8,7 @@ do not. One pass over a table tells the digests of all bounds: they are taken at
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -101,7 +102,7 @@ class Lineage:
                 path.unlink(missing_ok=True)
         found = self._database.run(lambda engine: read_days(engine, name))
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         aside.write_text(json.dumps(found.__dict__), encoding="utf-8")
         aside.replace(path)
         return found

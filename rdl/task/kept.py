@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,6 @@ def kept_path(database: Database, folder: str, task: Task, grid: Int, suffix: st
 def keep(path: Path, write: Callable[[Path], object]) -> None:
     """Have `write` fill a file aside, then put it in its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    aside = path.with_name(f"{path.stem}.{os.getpid()}.{threading.get_ident()}.tmp{path.suffix}")
     write(aside)
     aside.replace(path)

@@ -98,6 +98,7 @@ def test__init__source_that_is_not_there__names_it(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test__init__table_whose_time_is_uncertain__is_named_and_refused_until_it_is_decided(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def test__rolling__refit_every__fits_at_every_kth_cutoff(world: Database) -> Non
     assert not np.array_equal(found.prediction[~first], fresh.prediction[~first])
 
 
+@pytest.mark.slow
 def test__frozen__rows_from_the_test_date_on__change_no_prediction(world: Database, tmp_path: Path) -> None:
     task = find_task(world, "active")
     first = backtest(world, task, Regime.FROZEN, ENTITY)

@@ -66,6 +66,7 @@ def test__kernels__no_block_falls_back(tmp_path, caplog, monkeypatch):
 SMALL = [("scan.LIMIT", 1), ("evaluate.BYTES_A_BUCKET", 4000), ("evaluate.FEW", 10**9), ("events.BATCH", 7)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), SMALL)
 def test__kernels__sums_too_large_small_buckets_or_batches__same_bits(tmp_path, monkeypatch, name, value):
     world, seeds = worlds.make(6), seeds_of(6, 6)

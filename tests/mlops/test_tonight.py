@@ -109,6 +109,7 @@ def test__answer__no_moment_named_and_an_old_table__is_about_the_end_of_the_data
     assert answer(mine, task, model, pd.DataFrame({"customer_id": [105]}), tables).cutoff.tolist() == [newest(database)]
 
 
+@pytest.mark.slow
 def test__serve__with_the_table__equals_the_offline_scores_bit_by_bit(tonight, project, task, model, as_of, tmp_path):
     offline = pq.read_table(score(tonight.project, tonight, task, model, as_of, tmp_path / "scores.parquet").path).to_pylist()
     port, home = free_port(), tonight.project.home

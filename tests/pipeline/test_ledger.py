@@ -52,6 +52,7 @@ def test__done__home_moved__is_still_done(ledger, tmp_path):
     assert Ledger.of(tmp_path / "b").done(UNIT, "k").outputs == (tmp_path / "b" / "out",)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("klm"), st.sets(st.sampled_from("abc"), min_size=1)), max_size=6))
 def test__done__any_order_of_work__last_owner_of_every_output_alone_is_done(tmp_path_factory, work):
     home = tmp_path_factory.mktemp("home", numbered=True)

@@ -27,6 +27,7 @@ def test__steps__every_name__is_its_key_and_names_only_known_steps():
         assert {*step.needs, *step.requires} <= STEPS.keys()
 
 
+@pytest.mark.slow
 def test__demo__empty_folder__makes_the_shop_once(tmp_path):
     pipeline = read_pipeline(write_pipeline(tmp_path, DEMO), base=tmp_path)
     run_pipeline(pipeline)

@@ -120,6 +120,7 @@ def test__splits__are_80_10_10_and_of_every_label_one(database):
     assert sum(p.rows for p in profile_splits(database, task).values()) == len(whole)
 
 
+@pytest.mark.slow
 def test__splits__stay_as_rows_are_shuffled_and_others_come(database, tmp_path):
     more = write(tmp_path / "more", PAPERS + 40, order=5)
     for split in Split:

@@ -280,6 +280,7 @@ def test__real_folders__are_read(f1_csv_folder, tmp_path):
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=12).map("x".__add__)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     lines=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6),

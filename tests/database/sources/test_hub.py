@@ -51,8 +51,8 @@ def test__folder__path__is_seen_from_the_project(rel_f1_folder: Path, tmp_path: 
     (tmp_path / "project").mkdir()
     (tmp_path / "copy").symlink_to(rel_f1_folder)
 
-    assert relbench_folder(str(rel_f1_folder), project(tmp_path)) == rel_f1_folder
-    assert relbench_folder("../copy", project(tmp_path / "project")) == rel_f1_folder
+    assert relbench_folder(str(rel_f1_folder), project(tmp_path)) == rel_f1_folder.resolve()
+    assert relbench_folder("../copy", project(tmp_path / "project")) == rel_f1_folder.resolve()
 
 
 @pytest.mark.parametrize(
