@@ -29,4 +29,4 @@ def test__compute_features__demo_shop__fills_every_family(tmp_path: Path) -> Non
     for name, column in zip(matrix.families, matrix.values.T, strict=True):
         filled[name] = max(filled[name], float(np.mean(~np.isnan(column))))
     assert len(seeds) > 50
-    assert all(share > 0.5 for share in filled.values()), filled
+    assert all(share > 0.3 for share in filled.values()), filled  # two in five have a ticket with words
