@@ -122,6 +122,7 @@ def test__features__own_columns_of_an_entity_that_comes_later__change_nothing(tm
     assert late or before.values.tobytes() != after.values.tobytes()
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 2**32))
 def test__features__other_batch_and_other_threads__same_bits(tmp_path_factory, seed):

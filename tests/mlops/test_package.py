@@ -6,6 +6,8 @@ import yaml
 from rdl.mlops import find_version
 from rdl.mlops.registry import fetch_package
 
+pytestmark = pytest.mark.slow
+
 PICKLE_SUFFIXES = {".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin"}
 
 

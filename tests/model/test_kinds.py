@@ -16,6 +16,8 @@ from rdl.task.metrics import LARGER_IS_BETTER, score
 from rdl.timeline import DAY
 from tests.model.world import CUTOFF, SMALL, TASK, tables, write
 
+pytestmark = pytest.mark.slow
+
 BOOST = replace(SMALL, members=("entity", "features"), plan_depth=1)
 
 
