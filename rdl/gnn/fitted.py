@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from rdl.errors import GraphError, ModelFileError
 from rdl.gnn import past
 from rdl.gnn.batches import stream
 from rdl.gnn.model import Blueprint, GraphModel
-from rdl.gnn.once import KeptRows
+from rdl.gnn.once import Kept, KeptRows
 from rdl.graph import GraphStore, Sampler
 from rdl.task import History, Seeds
 
@@ -55,14 +55,27 @@ class FittedGnn:
         A seed's prediction depends on what was visible at its `as_of`, not on the other seeds. `history` holds the task's past
         labels where the network was trained with them. Raises GraphError for a graph of another schema.
         """
+        model, sampler = self._ready(store)
+        with fixed_threads(self.plan.settings.threads):
+            return predict(model, self.plan, store, sampler, seeds, history)
+
+    def embed(self, store: GraphStore, seeds: Seeds, history: History | None = None) -> NDArray[np.float32]:
+        """float32[n, channels]: the last hidden vector of every seed, which the answer is a linear function of.
+
+        It holds what the network read of the seed's neighbourhood, past labels and cutoff; none of its numbers is below zero. Two
+        networks' vectors are not comparable: their axes differ. Arguments and errors as of `predict`.
+        """
+        model, sampler = self._ready(store)
+        with fixed_threads(self.plan.settings.threads):
+            return embed(model, self.plan, store, sampler, seeds, history)
+
+    def _ready(self, store: GraphStore) -> tuple[GraphModel, Sampler]:
+        """The network with its weights, and its sampler on `store`; GraphError for a graph of another schema."""
         if (tuple(store.node_types), tuple(store.edge_types)) != (self.plan.tables, self.plan.edges):
             raise GraphError("the graph's tables or references are not those of the fit", fix="fit the model again")
-        device = choose_device(self.plan.settings.device)
         model = GraphModel(self.plan)
         model.load_state_dict(dict(self.weights))
-        sampler = make_sampler(store, self.plan, self.seed)
-        with fixed_threads(self.plan.settings.threads):
-            return predict(model.to(device), self.plan, store, sampler, seeds, history)
+        return model.to(choose_device(self.plan.settings.device)), make_sampler(store, self.plan, self.seed)
 
     def save(self, folder: Path) -> None:
         """Write both files into `folder`, each aside and then moved into place."""
@@ -97,19 +110,43 @@ def predict(
     model: GraphModel, plan: Blueprint, store: GraphStore, sampler: Sampler, seeds: Seeds, history: History | None
 ) -> NDArray[np.float64]:
     """Predictions [n, …] of a model in evaluation mode, batch by batch."""
+    outputs = np.empty((len(seeds), *plan.answer.shape), np.float64)
+    for place, output in _evaluated(model, model.forward, plan, store, sampler, seeds, history):
+        outputs[place] = plan.answer.finish(output.double()).cpu().numpy()
+    return outputs
+
+
+def embed(
+    model: GraphModel, plan: Blueprint, store: GraphStore, sampler: Sampler, seeds: Seeds, history: History | None
+) -> NDArray[np.float32]:
+    """The last hidden vectors [n, channels] of a model in evaluation mode, batch by batch."""
+    outputs = np.empty((len(seeds), plan.settings.channels), np.float32)
+    for place, output in _evaluated(model, model.embed, plan, store, sampler, seeds, history):
+        outputs[place] = output.float().cpu().numpy()
+    return outputs
+
+
+def _evaluated(
+    model: GraphModel,
+    call: Callable[[Any, Tensor, Kept | None], Tensor],
+    plan: Blueprint,
+    store: GraphStore,
+    sampler: Sampler,
+    seeds: Seeds,
+    history: History | None,
+) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    """What `call` says of every batch, and the places of the batch's seeds; rows are encoded once for all batches."""
     device = next(model.parameters()).device
     labels = torch.from_numpy(past_features(plan, seeds, history))
     several = len(seeds) > plan.settings.batch_size
     channels = plan.settings.channels
     kept = {name: KeptRows(table.rows, channels, device) for name, table in store.tables.items()} if several else None
-    outputs = np.empty((len(seeds), *plan.answer.shape), np.float64)
     model.eval()
-    with torch.inference_mode():
-        for batch in stream(store, sampler, seeds, plan.settings.batch_size):
+    for batch in stream(store, sampler, seeds, plan.settings.batch_size):
+        with torch.inference_mode():
             place = batch[plan.entity_table].input_id
-            output = model(batch.to(device), labels[place].to(device), kept)
-            outputs[place.cpu().numpy()] = plan.answer.finish(output.double()).cpu().numpy()
-    return outputs
+            output = call(batch.to(device), labels[place].to(device), kept)
+        yield place.cpu().numpy(), output
 
 
 def past_features(plan: Blueprint, seeds: Seeds, history: History | None) -> NDArray[np.float32]:

@@ -31,8 +31,12 @@ class Head(nn.Module):
 
     def forward(self, root: Tensor, past: Tensor, cutoff: Tensor, as_of: Tensor) -> Tensor:
         """float32[seeds, width]."""
+        output: Tensor = self.last(self.dropout(self.hidden(root, past, cutoff, as_of)))
+        return output
+
+    def hidden(self, root: Tensor, past: Tensor, cutoff: Tensor, as_of: Tensor) -> Tensor:
+        """What the answer is a linear function of: float32[seeds, channels], none below zero."""
         moment = cutoff.double() / DAY
         stale = log_days(((cutoff - as_of).double() / DAY).float())[:, None] / _SCALE
         inputs = torch.cat([self.norm(root), past, calendar(moment), stale], dim=1)
-        output: Tensor = self.last(self.dropout(torch.relu(self.first(inputs))))
-        return output
+        return torch.relu(self.first(inputs))

@@ -80,7 +80,15 @@ class GraphModel(nn.Module):
 
     def forward(self, batch: HeteroData, labels: Tensor, kept: Kept | None = None) -> Tensor:
         """Outputs [seeds, width] for a batch and its seeds' past labels [seeds, k]; for `kept` see `GraphEncoder`."""
+        output: Tensor = self.head(*self._read(batch, labels, kept))
+        return output
+
+    def embed(self, batch: HeteroData, labels: Tensor, kept: Kept | None = None) -> Tensor:
+        """What the outputs are a linear function of, [seeds, channels]; arguments as of `forward`."""
+        return self.head.hidden(*self._read(batch, labels, kept))
+
+    def _read(self, batch: HeteroData, labels: Tensor, kept: Kept | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the head takes."""
         root = self.network(self.encoder(batch, kept), batch)  # [seeds, channels]
         seeds = batch[self.entity_table]
-        output: Tensor = self.head(root, labels, seeds.cutoff, seeds.as_of)
-        return output
+        return root, labels, seeds.cutoff, seeds.as_of

@@ -72,8 +72,13 @@ def test__harmed_files__are_refused(tmp_path, harm):
 
 
 @cache
+def make_shops_once(more_after):
+    return make_shops(more_after=more_after).store
+
+
+@cache
 def predicts(kind, more_after):
-    store = make_shops(more_after=more_after).store
+    store = make_shops_once(more_after)
     return lambda seeds: fitted(kind).predict(store, seeds)
 
 
@@ -87,6 +92,29 @@ def test__prediction__does_not_depend_on_the_batch_nor_on_the_future(kind, pairs
     apart = np.concatenate([predicts(kind, 0)(seeds[:cut]), predicts(kind, 0)(seeds[cut:])])
     np.testing.assert_allclose(together, apart, atol=1e-6)
     np.testing.assert_allclose(predicts(kind, 0)(seeds[::-1])[::-1], apart, atol=1e-6)
+
+
+@settings(max_examples=10)
+@given(st.lists(st.integers(0, USERS - 1), min_size=1, max_size=12), st.integers(0, 12))
+def test__embedding__does_not_depend_on_the_batch_nor_on_the_future(entity, cut):
+    seeds = Seeds.at(np.array(entity, np.int64), np.full(len(entity), CUTOFF))
+    alone, later = make_shops_once(0), make_shops_once(50)
+    together = fitted().embed(later, seeds)
+    assert together.dtype == np.float32
+    assert together.shape == (len(entity), SMALL.channels)
+    apart = np.concatenate([fitted().embed(alone, seeds[:cut]), fitted().embed(alone, seeds[cut:])])
+    np.testing.assert_allclose(together, apart, atol=1e-6)
+
+
+def test__embedding__is_what_the_answer_is_a_linear_function_of():
+    world = make_shops().asked(Kind.REGRESSION)
+    model = fitted(Kind.REGRESSION)
+    hidden = model.embed(world.store, world.labels.seeds)
+    weight, bias = (model.weights[f"head.last.{name}"].numpy() for name in ("weight", "bias"))
+    mean, spread = model.plan.answer.mean[0], model.plan.answer.spread[0]
+    found = (hidden @ weight.T + bias)[:, 0] * spread + mean
+    np.testing.assert_allclose(found, model.predict(world.store, world.labels.seeds), rtol=1e-5)
+    assert hidden.std(axis=0).max() > 0
 
 
 def test__unseen_categories__predict_something():
