@@ -1,5 +1,6 @@
 """Backtests in named regimes, the field's metrics, and the report page."""
 
+from rdl.evaluate.compare import Comparison, compare
 from rdl.evaluate.evaluation import BLEND, AtCutoff, Evaluation, evaluate, read_evaluation
 from rdl.evaluate.regimes import Regime, regimes_for
 from rdl.evaluate.report import write_report
@@ -9,8 +10,10 @@ __all__ = [
     "BLEND",
     "LARGER_IS_BETTER",
     "AtCutoff",
+    "Comparison",
     "Evaluation",
     "Regime",
+    "compare",
     "evaluate",
     "read_evaluation",
     "regimes_for",

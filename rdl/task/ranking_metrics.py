@@ -28,13 +28,19 @@ def score_ranking(labels: Labels, prediction: NDArray[Any]) -> dict[str, float]:
     Returns:
         Means over the seeds whose list is not empty, by metric; NaN where there are none.
     """
+    asked, values = ranking_rows(labels, prediction)
+    return {name: float(of_rows.mean()) if len(asked) else float("nan") for name, of_rows in values.items()}
+
+
+def ranking_rows(labels: Labels, prediction: NDArray[Any]) -> tuple[Int, dict[str, Float]]:
+    """What each seed adds to the means: [m] the seeds whose list is not empty, and [m] values by metric; none of empty lists."""
     assert labels.lists is not None
-    asked = np.flatnonzero(labels.lists.sizes > 0)
-    if not len(asked) or prediction.shape[1] == 0:
-        return dict.fromkeys(METRICS[Kind.RECOMMENDATION], float("nan"))
+    asked = np.flatnonzero(labels.lists.sizes > 0) if prediction.shape[1] else np.array([], dtype=np.int64)
+    if not len(asked):
+        return asked, dict.fromkeys(METRICS[Kind.RECOMMENDATION], np.array([]))
     lists = labels.lists[asked]
     hits = ranked_hits(lists, prediction[asked])
-    return {name: float(_RANKING[name](hits, lists.sizes).mean()) for name in METRICS[Kind.RECOMMENDATION]}
+    return asked, {name: _RANKING[name](hits, lists.sizes) for name in METRICS[Kind.RECOMMENDATION]}
 
 
 def ranked_hits(lists: Lists, prediction: NDArray[Any]) -> Bool:
