@@ -6,6 +6,7 @@ from rdl.errors import ModelFileError, UsageError, nearest
 from rdl.model.boosted import OWN, Boosted
 from rdl.model.graphed import Graphed
 from rdl.model.member import Member
+from rdl.model.naive import Naive
 from rdl.model.ranked import Ordered, Ranked
 from rdl.model.settings import MEMBERS
 from rdl.model.smoothed import Smoothed
@@ -19,6 +20,8 @@ _MEMBERS: dict[str, Member] = {
         Smoothed("graphboost", optional=True),
         Graphed("sage"),
         Graphed("relgnn", optional=True),
+        Naive("typical", own=False),
+        Naive("last", own=True),
         Ordered("popular", own=False),
         Ordered("past", own=True),
         Ranked("ranked"),

@@ -16,8 +16,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "boost": ("entity", "features"),
     "gnn": ("sage",),
     "ranking": ("popular", "past", "ranked"),
+    "baselines": ("entity", "typical", "last"),
 }
-MEMBERS = ("entity", "features", "graphboost", "sage", "relgnn", "popular", "past", "ranked")
+MEMBERS = ("entity", "features", "graphboost", "sage", "relgnn", "typical", "last", "popular", "past", "ranked")
 """Every member, in the order in which they are fitted and shown."""
 
 
