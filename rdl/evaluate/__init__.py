@@ -1,5 +1,6 @@
 """Backtests in named regimes, the field's metrics, and the report page."""
 
+from rdl.evaluate.audit import Audit, audit
 from rdl.evaluate.compare import Comparison, compare
 from rdl.evaluate.evaluation import BLEND, AtCutoff, Evaluation, evaluate, read_evaluation
 from rdl.evaluate.regimes import Regime, regimes_for
@@ -10,9 +11,11 @@ __all__ = [
     "BLEND",
     "LARGER_IS_BETTER",
     "AtCutoff",
+    "Audit",
     "Comparison",
     "Evaluation",
     "Regime",
+    "audit",
     "compare",
     "evaluate",
     "read_evaluation",
