@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rdl.boost import BoostSettings, default_settings
@@ -77,6 +78,20 @@ class FittedMember(ABC):
         """Share of each feature, where the member knows it."""
         return {}
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The m features that `contributions` tells of; none where the member cannot tell."""
+        return ()
+
+    @property
+    def explains(self) -> bool:
+        """Whether the member knows what its features add to a prediction."""
+        return bool(self.feature_names)
+
+    def contributions(self, inputs: Prepared) -> NDArray[np.float64]:  # noqa: ARG002 - most members cannot tell
+        """[n, outputs, m + 1] what each feature adds to each margin of prepared seeds; last, where the margin begins."""
+        raise NotImplementedError(f"{type(self).__name__} gives no reasons")
+
 
 class Member(ABC):
     """A member that is not fitted: it has no `predict`."""
@@ -88,6 +103,9 @@ class Member(ABC):
     """Whether it stands beside the others for comparison, and enters the blend only where it is alone."""
     optional: bool = False
     """Whether it is fitted only where it is named."""
+
+    def require(self) -> None:  # noqa: B027 - most members need nothing
+        """Raises UsageError where a library that it needs is not installed."""
 
     @abstractmethod
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Prediction]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rdl.errors import ModelFileError, UsageError, nearest
 from rdl.model.boosted import OWN, Boosted
+from rdl.model.estimated import Estimated
 from rdl.model.graphed import Graphed
 from rdl.model.member import Member
 from rdl.model.naive import Naive
@@ -20,6 +21,10 @@ _MEMBERS: dict[str, Member] = {
         Smoothed("graphboost", optional=True),
         Graphed("sage"),
         Graphed("relgnn", optional=True),
+        Estimated("lightgbm"),
+        Estimated("catboost"),
+        Estimated("tabicl"),
+        Estimated("tabpfn"),
         Naive("typical", own=False),
         Naive("last", own=True),
         Ordered("popular", own=False),
@@ -44,7 +49,7 @@ def members_for(kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
     """The members to fit: those named, or where none is named all that answer a question of this kind and are not optional.
 
     Raises:
-        UsageError: a member that is named does not answer it.
+        UsageError: a member that is named does not answer it, or needs a library that is not installed.
     """
     able = tuple(name for name in MEMBERS if kind in member(name).kinds)
     for name in names:
@@ -52,4 +57,5 @@ def members_for(kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
             raise UsageError(
                 f"the member {name!r} does not answer {kind.value} tasks", where="--members", fix=f"choose from {', '.join(able)}"
             )
+        member(name).require()
     return tuple(names) or tuple(name for name in able if not member(name).optional)

@@ -18,7 +18,11 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "ranking": ("popular", "past", "ranked"),
     "baselines": ("entity", "typical", "last"),
 }
-MEMBERS = ("entity", "features", "graphboost", "sage", "relgnn", "typical", "last", "popular", "past", "ranked")
+MEMBERS = (
+    *("entity", "features", "graphboost", "sage", "relgnn"),
+    *("lightgbm", "catboost", "tabicl", "tabpfn"),
+    *("typical", "last", "popular", "past", "ranked"),
+)
 """Every member, in the order in which they are fitted and shown."""
 
 
