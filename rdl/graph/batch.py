@@ -32,11 +32,11 @@ def to_hetero_data(store: GraphStore, subgraph: Subgraph) -> "HeteroData":
 
     Every node type has, for its n nodes hop by hop: `n_id` int64[n] row ids, `batch` int64[n] the seed's place in the batch,
     `x_num` float32[n, k] (NaN is null), `x_cat` int64[n, k] hashes (0 is null), `x_ts` int64[n, k] microseconds (NULL_TIMESTAMP
-    is null), `x_text` int64[n, k, TOKENS] word hashes (0 is padding), `age` float32[n] days from the row to the seed's cutoff,
-    `age_known` bool[n] (False for static rows, whose age is NaN), `num_nodes`, `num_sampled_nodes`. Every edge type has
-    `edge_index` int64[2, e] and `num_sampled_edges`. The entity type also has, for the seeds: `root_visible` bool[s] (where
-    False, the root stands for an entity not known yet: all its columns and its age are null), `cutoff` and `as_of` int64[s], and
-    `batch_size`.
+    is null), `x_text` int64[n, k, TOKENS] hashes of words or elements (0 is padding), `x_vec` float32[n, d] given embeddings (NaN
+    is null), `age` float32[n] days from the row to the seed's cutoff, `age_known` bool[n] (False for static rows, whose age is
+    NaN), `num_nodes`, `num_sampled_nodes`. Every edge type has `edge_index` int64[2, e] and `num_sampled_edges`. The entity type
+    also has, for the seeds: `root_visible` bool[s] (where False, the root stands for an entity not known yet: all its columns and
+    its age are null), `cutoff` and `as_of` int64[s], and `batch_size`.
     """
     import torch
     from torch_geometric.data import HeteroData
@@ -108,7 +108,8 @@ def _columns(
         "x_cat": table.category[row].astype(np.int64),  # [n, categorical columns]
         "x_ts": table.timestamp[row],  # [n, timestamp columns]
         "x_text": table.text[row].astype(np.int64),  # [n, text columns, TOKENS]
+        "x_vec": table.vector[row],  # [n, numbers]
     }
-    for name, null in (("x_num", np.nan), ("x_cat", NULL), ("x_ts", NULL_TIMESTAMP), ("x_text", NULL)):
+    for name, null in (("x_num", np.nan), ("x_cat", NULL), ("x_ts", NULL_TIMESTAMP), ("x_text", NULL), ("x_vec", np.nan)):
         columns[name][hidden] = null
     return {**columns, "age": np.where(known, days, np.nan).astype(np.float32), "age_known": known}

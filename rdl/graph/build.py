@@ -1,38 +1,27 @@
 """From an ingested database to a graph on disk.
 
 The folder is named by content: the database's fingerprint and the version of the format. A graph that stands there whole is
-opened, not built. One column is in memory at a time; rows are put in their place by their row id, whatever order they arrive in.
+opened, not built. Tables are read block by block and written as they come, so memory holds one block, and then one key column and
+its inverse; where an older graph stands beside, what is new is added to a copy of it.
 """
 
 import hashlib
-from collections.abc import Callable
+import logging
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from rdl.database import Column, Database, Engine, Semantic, Table, load_sql, quote
+from rdl.database import Database
 from rdl.errors import GraphError
-from rdl.graph.files import FORMAT, keep_link, keep_nodes, write_meta, written_aside
-from rdl.graph.hashing import hash_values, hash_words
-from rdl.graph.store import GraphStore, link_tables
-from rdl.graph.tables import NULL_TIMESTAMP, TOKENS, NodeTable, empty_columns, fill_column
+from rdl.graph.extend import find_earlier
+from rdl.graph.files import FORMAT, write_meta, written_aside
+from rdl.graph.layout import lay_out
+from rdl.graph.store import GraphStore
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from rdl.graph.tables import Link, NodeTable
 
-Values = npt.NDArray[Any]
-
-_KIND_OF = {
-    Semantic.NUMERIC: "numeric",
-    Semantic.BOOLEAN: "numeric",
-    Semantic.CATEGORICAL: "category",
-    Semantic.TIMESTAMP: "timestamp",
-    Semantic.DATE: "timestamp",
-    Semantic.TEXT: "text",
-    Semantic.MULTI_CATEGORICAL: "text",
-}
+log = logging.getLogger(__name__)
 
 
 def graph_key(database: Database) -> str:
@@ -43,7 +32,8 @@ def graph_key(database: Database) -> str:
 def build_graph(database: Database, folder: Path | str) -> GraphStore:
     """The graph of a database, at `folder / graph_key(database)`; built there unless it stands there whole.
 
-    A graph that is incomplete or altered is built anew. Repeating gives the same bytes.
+    Where an older graph of these tables is in `folder`, rows that were appended since are added to it (see `rdl.graph.extend`). A
+    graph that is incomplete or altered is built anew. Repeating, and extending instead of building, gives the same bytes.
     """
     key = graph_key(database)
     target = Path(folder) / key
@@ -51,94 +41,28 @@ def build_graph(database: Database, folder: Path | str) -> GraphStore:
         return GraphStore.open(target, verify=True)
     except GraphError:
         pass  # absent, or not whole: either way the database is the truth
-    references = [(t.name, r.column, r.table) for t in database.schema.tables.values() for r in t.references]
     with written_aside(target) as aside:
-        tables = {}
+        tables: dict[str, NodeTable] = {}
+        known: dict[str, NodeTable] = {}
         with database.engine() as engine:
-            for place, table in enumerate(database.schema.tables.values()):
-                tables[table.name] = keep_nodes(aside, place, _read_table(engine, table))
-        links = tuple(keep_link(aside, i, x) for i, x in enumerate(link_tables(tables, references)))
-        store = GraphStore(tables, links, key)
+            layouts = [lay_out(engine, table) for table in database.schema.tables.values()]
+            earlier = find_earlier(Path(folder), layouts)
+            for place, layout in enumerate(layouts):
+                name = layout.table.name
+                tables[name], old = earlier.keep_table(aside, place, engine, layout)
+                known |= {name: old} if old else {}
+        if known:
+            fresh = sum(table.rows - (known[name].rows if name in known else 0) for name, table in tables.items())
+            log.info("graph: %d of %d rows are new to it", fresh, sum(table.rows for table in tables.values()))
+        links: list[Link] = []
+        placed = Counter[str]()
+        for layout in layouts:
+            for column, parent in layout.references:
+                child = layout.table.name
+                links.append(earlier.keep_link(aside, len(links), (child, column, parent), placed[child], tables, known))
+                placed[child] += 1
+        store = GraphStore(tables, tuple(links), key)
         store.check_shapes()
         store.check_order()
-        write_meta(aside, key, tables, links)
+        write_meta(aside, key, tables, tuple(links))
     return GraphStore.open(target)
-
-
-def _read_table(engine: Engine, table: Table) -> NodeTable:
-    """All arrays of one table, its keys in the order of its references."""
-    source = f"rows.{quote(table.name)}"
-    columns: dict[str, list[Column]] = {kind: [] for kind in ("numeric", "category", "timestamp", "text")}
-    for column in table.features:
-        if column.semantic in _KIND_OF:
-            columns[_KIND_OF[column.semantic]].append(column)
-    infinite: dict[str, int] = {}
-    arrays = {kind: empty_columns(kind, table.rows, len(named)) for kind, named in columns.items()}
-    for kind, named in columns.items():
-        for place, column in enumerate(named):
-            lost = fill_column(arrays[kind], place, _READERS[kind](engine, table, column.name))
-            infinite.update({column.name: lost} if lost else {})
-    keys = np.empty((table.rows, len(table.references)), np.int32)
-    for place, reference in enumerate(table.references):
-        sql = load_sql("graph/key.sql").format(table=source, column=quote(f"_ref_{reference.column}"))
-        keys[:, place] = _numbers(engine, table, sql)
-    return NodeTable(
-        time=_numbers(engine, table, load_sql("graph/time.sql").format(table=source)),
-        keys=keys,
-        names={kind: tuple(c.name for c in named) for kind, named in columns.items()},
-        infinite=infinite,
-        **arrays,
-    )
-
-
-def _read_numeric(engine: Engine, table: Table, column: str) -> Values:
-    return _numbers(engine, table, _sql("numeric", table, column))
-
-
-def _read_timestamp(engine: Engine, table: Table, column: str) -> Values:
-    return _numbers(engine, table, _sql("timestamp", table, column, null=str(NULL_TIMESTAMP)))
-
-
-def _read_category(engine: Engine, table: Table, column: str) -> Values:
-    order, values = _texts(engine, table, column)
-    return _in_place(table, order, hash_values(table.name, column, values))
-
-
-def _read_text(engine: Engine, table: Table, column: str) -> Values:
-    order, values = _texts(engine, table, column)
-    return _in_place(table, order, hash_words(table.name, column, values, TOKENS))
-
-
-_READERS: dict[str, Callable[[Engine, Table, str], Values]] = {
-    "numeric": _read_numeric,
-    "category": _read_category,
-    "timestamp": _read_timestamp,
-    "text": _read_text,
-}
-
-
-def _sql(template: str, table: Table, column: str, **more: str) -> str:
-    return load_sql(f"graph/{template}.sql").format(table=f"rows.{quote(table.name)}", column=quote(column), **more)
-
-
-def _numbers(engine: Engine, table: Table, sql: str) -> Values:
-    found = engine.numpy(sql)
-    return _in_place(table, found["row"], found["value"])
-
-
-def _texts(engine: Engine, table: Table, column: str) -> tuple[Values, "pa.ChunkedArray"]:
-    found = engine.arrow(_sql("text", table, column))
-    return found["row"].to_numpy(), found["value"]
-
-
-def _in_place(table: Table, order: npt.NDArray[np.int64], values: Values) -> Values:
-    """`values` put at their row ids; GraphError unless those are each of 0..rows - 1 once."""
-    if len(order) != table.rows:
-        raise GraphError(f"{len(order)} rows, expected {table.rows}", where=f"table {table.name}", fix="ingest the database again")
-    if np.array_equal(order, np.arange(table.rows)):
-        return values
-    if not np.array_equal(np.sort(order), np.arange(table.rows)):
-        raise GraphError("row ids are not dense", where=f"table {table.name}", fix="ingest the database again")
-    placed = np.empty_like(values)
-    placed[order] = values
-    return placed

@@ -51,6 +51,18 @@ def build_csc(parent: npt.NDArray[np.int32], parents: int, time: npt.NDArray[np.
     return Csc(offsets, order[places])
 
 
+def extend_csc(old: Csc, first: int, parent: npt.NDArray[np.int32], parents: int) -> Csc:
+    """The CSC of a key column whose rows before `first` `old` was built of, and which goes on with `parent` int32[m].
+
+    The new rows come after all old ones in time and are in time order, so each stands at the end of its group: equal to
+    `build_csc` of the whole column. `parents` may have grown. Raises GraphError when a parent lies outside 0..parents - 1.
+    """
+    if max(first + len(parent), parents) > MOST_ROWS:
+        raise GraphError(f"a table of more rows than {MOST_ROWS}", fix="split the table")
+    check_references(parent, parents)
+    return Csc(*_merge(old.offsets, old.rows, first, parent, parents))
+
+
 def check_references(parent: npt.NDArray[np.integer[Any]], parents: int, name: str = "") -> None:
     """Raise GraphError unless every value is -1 or a row id below `parents`."""
     if len(parent) == 0:
@@ -104,6 +116,28 @@ def _counting_sort(parent: npt.NDArray[np.int32], parents: int) -> tuple[npt.NDA
             rows[cursor[p]] = i
             cursor[p] += 1
     return offsets, rows
+
+
+@numba.njit(cache=True, nogil=True)
+def _merge(
+    offsets: npt.NDArray[np.int32], rows: npt.NDArray[np.int32], first: int, parent: npt.NDArray[np.int32], parents: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Old groups, each followed by the positions `first + i` of its new children."""
+    more, places = _counting_sort(parent, parents)
+    ends = np.empty(parents + 1, np.int32)
+    merged = np.empty(len(rows) + len(places), np.int32)
+    at = 0
+    ends[0] = 0
+    for p in range(parents):
+        if p < len(offsets) - 1:
+            for i in range(offsets[p], offsets[p + 1]):
+                merged[at] = rows[i]
+                at += 1
+        for i in range(more[p], more[p + 1]):
+            merged[at] = first + places[i]
+            at += 1
+        ends[p + 1] = at
+    return ends, merged
 
 
 @numba.njit(cache=True, nogil=True)

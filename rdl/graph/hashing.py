@@ -56,6 +56,20 @@ def hash_words(table: str, column: str, values: "pa.ChunkedArray", words: int) -
     return out
 
 
+def hash_elements(
+    table: str, column: str, elements: "pa.Array", offsets: npt.NDArray[np.int64], most: int
+) -> npt.NDArray[np.uint32]:
+    """The hashes of the first `most` elements of every list, padded with 0; an element's hash is that of the value it is.
+
+    List i of n holds the string `elements` offsets[i] … offsets[i + 1] - 1. Returns uint32[n, most].
+    """
+    import pyarrow as pa
+
+    known = np.append(hash_values(table, column, pa.chunked_array([elements], pa.string())), np.uint32(NULL))
+    place = offsets[:-1, None] + np.arange(most)  # [n, most]
+    return known[np.where(place < offsets[1:, None], place, -1)]
+
+
 def _buffers(
     chunk: "pa.Array",
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

@@ -22,13 +22,14 @@ NULL_TIMESTAMP = NEVER
 """The value of a null in a timestamp column."""
 
 TOKENS = 8
-"""How many words of a text are kept."""
+"""How many words of a text, or elements of a list, are kept."""
 
 KINDS: Mapping[str, tuple[type, int]] = {
     "numeric": (np.float32, 2),
     "category": (np.uint32, 2),
     "timestamp": (np.int64, 2),
     "text": (np.uint32, 3),
+    "vector": (np.float32, 2),
 }
 """The dtype and the number of dimensions of each kind of column array."""
 
@@ -42,11 +43,13 @@ class NodeTable:
         numeric: float32[rows, k] of numeric and boolean columns, NaN where null or infinite.
         category: uint32[rows, k] stable hashes of (table, column, value), 0 where null.
         timestamp: int64[rows, k] microseconds UTC, `NULL_TIMESTAMP` where null.
-        text: uint32[rows, k, TOKENS] stable hashes of lower-case words, padded with 0.
+        text: uint32[rows, k, TOKENS] stable hashes of a text's lower-case words or of a list's elements, padded with 0.
+        vector: float32[rows, d] given embeddings side by side, NaN where null.
         keys: int32[rows, references], the parent's row id in each foreign key of the table, -1 for none. They lie side by
             side because sampling reads them together.
-        names: the column names of each kind, in the order of its array.
+        names: the column names of each kind, in the order of its array; that of a vector once for each of its numbers.
         infinite: how many infinities became NaN, by column.
+        digest: what tells these rows from others in the database they were read from; "" where they were not read from one.
     """
 
     time: npt.NDArray[np.int64]
@@ -54,24 +57,33 @@ class NodeTable:
     category: npt.NDArray[np.uint32]
     timestamp: npt.NDArray[np.int64]
     text: npt.NDArray[np.uint32]
+    vector: npt.NDArray[np.float32]
     keys: npt.NDArray[np.int32]
     names: Mapping[str, tuple[str, ...]]
     infinite: Mapping[str, int] = field(default_factory=dict)
+    digest: str = ""
 
     @classmethod
     def of(cls, time: npt.ArrayLike, columns: Mapping[str, Mapping[str, npt.ArrayLike]] | None = None) -> "NodeTable":
-        """A table without keys, from its times and its columns by kind and name: `{"numeric": {"price": [...]}}`."""
+        """A table without keys, from its times and its columns by kind and name: `{"numeric": {"price": [...]}}`.
+
+        Vectors are given as `{"vector": {"picture": [[...], ...]}}`.
+        """
         times = np.ascontiguousarray(time, dtype=np.int64)
         given = columns or {}
         arrays: dict[str, npt.NDArray[Any]] = {"keys": np.empty((len(times), 0), np.int32)}
         infinite: dict[str, int] = {}
-        for kind in KINDS:
+        names = {kind: tuple(given.get(kind, {})) for kind in KINDS}
+        vectors = [np.asarray(v, np.float32) for v in given.get("vector", {}).values()]  # [rows, numbers] each
+        arrays["vector"] = np.concatenate([np.empty((len(times), 0), np.float32), *vectors], axis=1)
+        names["vector"] = tuple(n for n, v in zip(names["vector"], vectors, strict=True) for _ in range(v.shape[1]))
+        for kind in (kind for kind in KINDS if kind != "vector"):
             named = given.get(kind, {})
             arrays[kind] = empty_columns(kind, len(times), len(named))
             for place, (name, values) in enumerate(named.items()):
                 lost = fill_column(arrays[kind], place, np.asarray(values))
                 infinite.update({name: lost} if lost else {})
-        return cls(times, names={kind: tuple(given.get(kind, {})) for kind in KINDS}, infinite=infinite, **arrays)
+        return cls(times, names=names, infinite=infinite, digest="", **arrays)
 
     @property
     def rows(self) -> int:
@@ -80,15 +92,12 @@ class NodeTable:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("names", "infinite")}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("names", "infinite", "digest")}
 
     def check_shapes(self, name: str) -> None:
         """Raise GraphError unless dtypes and shapes are as stated."""
-        _expect(self.time, np.int64, (self.rows,), f"table {name}, time")
-        for kind, (dtype, dimensions) in KINDS.items():
-            shape = (self.rows, len(self.names[kind]), TOKENS)[:dimensions]
-            _expect(getattr(self, kind), dtype, shape, f"table {name}, {kind}")
-        _expect(self.keys, np.int32, (self.rows, self.keys.shape[-1]), f"table {name}, keys")
+        for array, (dtype, shape) in shapes(self.rows, self.names, self.keys.shape[-1]).items():
+            _expect(getattr(self, array), dtype, shape, f"table {name}, {array}")
 
     def check_order(self, name: str) -> None:
         """Raise GraphError unless the rows ascend in time."""
@@ -139,6 +148,12 @@ class Link:
         child = tables[self.child]
         check_references(child.keys[:, self.place], tables[self.parent].rows, self.name)
         check_csc(self.csc, child.time, self.name)
+
+
+def shapes(rows: int, names: Mapping[str, tuple[str, ...]], references: int) -> dict[str, tuple[type, tuple[int, ...]]]:
+    """The dtype and shape of every array of a table of so many rows and references, with columns of these names by kind."""
+    kinds = {kind: (dtype, (rows, len(names[kind]), TOKENS)[:dimensions]) for kind, (dtype, dimensions) in KINDS.items()}
+    return {"time": (np.int64, (rows,)), **kinds, "keys": (np.int32, (rows, references))}
 
 
 def empty_columns(kind: str, rows: int, columns: int) -> npt.NDArray[Any]:

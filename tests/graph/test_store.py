@@ -1,13 +1,14 @@
 """A graph on disk is the graph in memory, or a typed error."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 from hypothesis import given
 
 from rdl.errors import GraphError
-from rdl.graph import GraphStore, NodeTable, Sampler
+from rdl.graph import GraphStore, NodeTable, Sampler, files
 from rdl.graph.files import written_aside
 from rdl.graph.tables import TOKENS
 from rdl.task import Seeds
@@ -25,6 +26,7 @@ def shop():
             "category": {"status": [7, 0, 7, 9]},
             "timestamp": {"shipped": [5, NEVER, 6, 7]},
             "text": {"note": np.zeros((4, TOKENS))},
+            "vector": {"look": [[1, 2], [3, 4], [np.nan, np.nan], [0, 0]], "sound": [[1], [2], [3], [4]]},
         },
     )
     return GraphStore.from_arrays({"customers": NodeTable.of([ALWAYS] * 2), "orders": orders}, {EDGE: [0, -1, 1, 0]}, "key")
@@ -71,8 +73,8 @@ def test__round_trip__any_world__is_the_same(tmp_path_factory, world):
 def test__saving__twice__gives_the_same_bytes(tmp_path):
     for name in ("a", "b", "a"):
         shop().save(tmp_path / name)
-    files = {p.name: p.read_bytes() for p in (tmp_path / "a").iterdir()}
-    assert files == {p.name: p.read_bytes() for p in (tmp_path / "b").iterdir()}
+    files = {p.name: p.read_bytes() for p in (tmp_path / "a").glob("[!.]*")}
+    assert files == {p.name: p.read_bytes() for p in (tmp_path / "b").glob("[!.]*")}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
 
 
@@ -91,7 +93,7 @@ def test__saving__dies_half_way__leaves_the_last_good_one(tmp_path):
 
 
 def test__opening__any_file_truncated_or_missing__is_refused(tmp_path):
-    for i, path in enumerate(sorted(shop().save(tmp_path / "good").folder.iterdir())):
+    for i, path in enumerate(sorted(shop().save(tmp_path / "good").folder.glob("[!.]*"))):
         for cut in ("half", "gone"):
             folder = tmp_path / f"{i}{cut}"
             shop().save(folder)
@@ -102,13 +104,27 @@ def test__opening__any_file_truncated_or_missing__is_refused(tmp_path):
 
 
 def test__opening__any_byte_altered__is_refused_when_verified(tmp_path):
-    for i, path in enumerate(sorted(shop().save(tmp_path / "good").folder.glob("*"))):
+    for i, path in enumerate(sorted(shop().save(tmp_path / "good").folder.glob("[!.]*"))):
         shop().save(tmp_path / str(i))
         raw = bytearray(path.read_bytes())
         raw[-1] ^= 1
         (tmp_path / str(i) / path.name).write_bytes(raw)
         with pytest.raises(GraphError):
             GraphStore.open(tmp_path / str(i), verify=True)
+
+
+def test__opening__verified_before__reads_only_what_was_written_since(tmp_path, monkeypatch):
+    folder = shop().save(tmp_path / "graph").folder
+    for path in folder.glob("*.npy"):
+        os.utime(path, (1e9, 1e9))
+    GraphStore.open(folder, verify=True)
+    read, compute = [], files._sha256
+    monkeypatch.setattr(files, "_sha256", lambda path: (read.append(path.name), compute(path))[1])
+    GraphStore.open(folder, verify=True)
+    assert read == []
+    (folder / "table001.time.npy").touch()
+    GraphStore.open(folder, verify=True)
+    assert read == ["table001.time.npy"]
 
 
 def test__opening__meta_altered_or_of_another_format__is_refused(tmp_path):
