@@ -1,7 +1,8 @@
 """Every error that rdl raises on purpose.
 
 An error says what is wrong, where, with which value, and what to do about it; its class decides the exit code of the command
-(0 done, 1 failed, 2 wrong usage, 3 bad data, 4 gate not passed, 5 locked by another run).
+(0 done, 1 failed, 2 wrong usage, 3 bad data, 4 gate not passed, 5 locked by another run, 6 not ready: try again later, 124 a step
+ran past its time limit).
 """
 
 from difflib import get_close_matches
@@ -48,6 +49,12 @@ class ProjectError(DataError):
     """The project folder or its settings are wrong."""
 
 
+class UnavailableError(ProjectError):
+    """A server or a file does not answer now, and may later: what a retry is for."""
+
+    exit_code = 6
+
+
 class SchemaError(DataError):
     """A table, column, key or reference is wrong."""
 
@@ -90,6 +97,18 @@ class LockedError(RdlError):
     """Another living run holds the lock."""
 
     exit_code = 5
+
+
+class NotReadyError(RdlError):
+    """The rows or labels that a run waits for have not come."""
+
+    exit_code = 6
+
+
+class TimeLimitError(RdlError):
+    """A step ran past its time limit, and was ended."""
+
+    exit_code = 124
 
 
 MOST = 30

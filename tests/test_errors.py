@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdl import errors
-from rdl.errors import DataError, GateError, LockedError, RdlError, UsageError, nearest
+from rdl.errors import (
+    DataError,
+    GateError,
+    LockedError,
+    NotReadyError,
+    RdlError,
+    TimeLimitError,
+    UnavailableError,
+    UsageError,
+    nearest,
+)
 
 KINDS = [kind for kind in vars(errors).values() if isclass(kind) and issubclass(kind, RdlError)]
 
@@ -22,9 +32,9 @@ def test__error__without_place_and_fix__is_one_line():
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test__every_kind__has_an_exit_code_of_the_design(kind):
-    expected = {UsageError: 2, GateError: 4, LockedError: 5, RdlError: 1}.get(kind, 3)
-    assert kind.exit_code == expected
-    assert issubclass(kind, DataError) == (expected == 3)
+    own = {UsageError: 2, GateError: 4, LockedError: 5, NotReadyError: 6, UnavailableError: 6, TimeLimitError: 124, RdlError: 1}
+    assert kind.exit_code == own.get(kind, 3)
+    assert issubclass(kind, DataError) == (kind not in own or kind is UnavailableError)
 
 
 def test__nearest__names_the_close_word():

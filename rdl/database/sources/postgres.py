@@ -18,7 +18,7 @@ from rdl.database.sources.credentials import check_url, expand, redact
 from rdl.database.sources.include import included
 from rdl.database.sources.postgres_types import lane
 from rdl.database.sources.source import Constraints, Feed, FeedTable, ForeignKey
-from rdl.errors import ProjectError, nearest
+from rdl.errors import ProjectError, UnavailableError, nearest
 from rdl.project import Project
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ _FIXES = {
     "role": "correct the user in the URL",
     "": "is the server running, and are host and port those of the URL?",
 }
+LATER = ("starting up", "shutting down", "recovery", "too many", "remaining connection slots", "administrator command")
+"""What a server says that may answer in a while."""
 
 
 def postgres_feed(url: str, project: Project) -> Callable[[], AbstractContextManager[Feed]]:
@@ -62,22 +64,32 @@ def postgres_feed(url: str, project: Project) -> Callable[[], AbstractContextMan
 
 def _connect(url: str, project: Project) -> Session:
     """A session in the middle of its transaction."""
-    where = f"{project.settings_file}, [database] source"
+    connection, full = connect(url, f"{project.settings_file}, [database] source")
+    session = Session(connection, redact(url), full)
+    session.rows("SELECT " + ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()))
+    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    return session
+
+
+def connect(url: str, where: str, *, autocommit: bool = True) -> tuple[Any, str]:
+    """A connection to the database at `url`, and the URL with its variables filled in.
+
+    Raises:
+        ProjectError: the driver is missing, the URL is wrong, or the server does not let the user in.
+        UnavailableError: nobody answers, or not now.
+    """
     driver = load_driver("postgresql", "postgres")
     full = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", expand(url, where))
     check_url(full, where)
     if "connect_timeout=" not in full:
         full += ("&" if "?" in full else "?") + "connect_timeout=30"
     try:
-        connection = driver.connect(full, autocommit=True)
+        return driver.connect(full, autocommit=autocommit), full
     except driver.Error as error:
         message = str(error).rpartition("Failed to connect: ")[2].strip()
-        fix = next(fix for word, fix in _FIXES.items() if word in message)
-        raise ProjectError(f"cannot connect to {redact(url)}: {redact(message, full)}", where=where, fix=fix) from None
-    session = Session(connection, redact(url), full)
-    session.rows("SELECT " + ", ".join(f"pg_catalog.set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()))
-    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    return session
+        word, fix = next((word, fix) for word, fix in _FIXES.items() if word in message)
+        kind = ProjectError if word and not any(word in message for word in LATER) else UnavailableError
+        raise kind(f"cannot connect to {redact(url)}: {redact(message, full)}", where=where, fix=fix) from None
 
 
 @dataclass
