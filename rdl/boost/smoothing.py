@@ -10,9 +10,10 @@ Over time a path must be causal: a row learns only from rows whose label was kno
 is any row-stochastic matrix (`Links`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Protocol
 
 import numba
@@ -97,8 +98,8 @@ class Past:
         sources, last = self._places
         decay, weight = self._decay
         rows = np.flatnonzero(last >= 0)
-        asked = np.zeros((len(sources), values.shape[1]))
-        np.add.at(asked, last[rows], values[rows] / weight[last[rows], None])
+        asks = values[rows] / weight[last[rows], None]
+        asked = np.stack([np.bincount(last[rows], column, len(sources)) for column in asks.T], axis=1)
         out = np.zeros(values.shape)
         out[sources] = _running_back(asked, decay)
         return out
@@ -160,10 +161,15 @@ class Smoothing:
 
     def push(self, margin: Float64) -> Float64:
         """Z = B F: [n, k] -> [n, k]."""
+        return next(islice(self.walk(margin), self.steps, None))
+
+    def walk(self, margin: Float64) -> Iterator[Float64]:
+        """Z_0 = F, Z_1, Z_2, … without end, each [n, k]; a row of NaN that nobody learns from makes no other one NaN."""
         z = margin
-        for _ in range(self.steps if self.strength and self.paths else 0):
-            z = (1 - self.strength) * margin + self.strength * self._once(z)
-        return z
+        while True:
+            yield z
+            if self.strength and self.paths:
+                z = (1 - self.strength) * margin + self.strength * self._once(z)
 
     def pull(self, gradient: Float64) -> Float64:
         """B' G: what the rows' [n, k] gradients by Z are by F; of curvatures, the diagonal that bounds theirs."""
