@@ -45,7 +45,7 @@ def train(
         save_model(model, folder)
         run = log_run(database.project, database, found, model, settings=settings)
         version = register(database.project, found, run)
-        promotion = promote(database.project, found, version)
+        promotion = promote(database.project, database, found, version)
     facts = {
         "task": found.name,
         "as_of": format_time(until),

@@ -11,22 +11,29 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
-from rdl.mlops.registry import Promotion, Version, find_version, load_champion, load_version, promote, register
+from rdl.mlops.gate import Decision, GateSettings, decide
+from rdl.mlops.promotion import Promotion, promote, rollback
+from rdl.mlops.registry import Version, find_version, load_champion, load_version, register, versions
 from rdl.mlops.scoring import ScoreSummary, score
 from rdl.mlops.serving import serve
 from rdl.mlops.tracking import RunInfo, log_run
 
 __all__ = [
+    "Decision",
+    "GateSettings",
     "Promotion",
     "RunInfo",
     "ScoreSummary",
     "Version",
+    "decide",
     "find_version",
     "load_champion",
     "load_version",
     "log_run",
     "promote",
     "register",
+    "rollback",
     "score",
     "serve",
+    "versions",
 ]

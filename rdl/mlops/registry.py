@@ -1,8 +1,7 @@
 """Versions of a task's model, and which of them is the champion.
 
 A version is registered only after a clean process has loaded it back from the store, with unpickling forbidden, and answered the
-logged example with the same numbers. The alias `champion` moves only through the gate: to a version that is no worse, by the task's
-metric in one and the same regime.
+logged example with the same numbers. Who is champion is decided elsewhere: see `rdl.mlops.promotion`.
 """
 
 import json
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdl.database.version import code_version
 from rdl.errors import ModelFileError, UsageError, nearest
 from rdl.mlops.store import Store, find_store, safe_name
 from rdl.mlops.tracking import BLEND, RunInfo
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHAMPION = "champion"
-REGIMES = ("fresh", "rolling", "frozen")  # in the order in which they speak for a nightly pipeline
-OUT_OF_FOLD = f"rdl.metric.out_of_fold.{BLEND}.loss"
-SLACK = 0.02  # out-of-fold losses of two fits are of different rows: a fresher model may lose this share by chance
+LOADS_BACK = "rdl.loads_back"
+"""The tag of a version with the code that loaded it back in a clean process."""
 LOAD_LIMIT_S = 600
 TOLERANCE = 1e-6
 
@@ -57,15 +56,6 @@ class Version:
         return f"models:/{self.name}/{self.number}"
 
 
-@dataclass(frozen=True)
-class Promotion:
-    """What the gate decided, and why; `champion` is the version that holds the alias now."""
-
-    promoted: bool
-    reason: str
-    champion: str
-
-
 def register(project: Project, task: Task, run: RunInfo) -> Version:
     """Load the run's model back in a clean process, compare its answers, then make it a version of the task's model.
 
@@ -80,7 +70,8 @@ def register(project: Project, task: Task, run: RunInfo) -> Version:
     if not any(m.name == name for m in client.search_registered_models(f"name = '{name}'")):
         client.create_registered_model(name, tags={"rdl.project": project.name})
     blend = {n: v for n, v in run.metrics.items() if n.split(".")[1] == BLEND}
-    tags = {**run.lineage, "rdl.model_id": run.model_id, **{f"rdl.metric.{n}": repr(v) for n, v in blend.items()}}
+    metrics = {f"rdl.metric.{n}": repr(v) for n, v in blend.items()}
+    tags = {**run.lineage, "rdl.model_id": run.model_id, LOADS_BACK: code_version(), **metrics}
     # by address: MLflow would look `models:/ID` up in the process-wide store, not in this client's
     made = client.create_model_version(name, source, run.run_id, tags=tags, model_id=run.model_id)
     log.info("registered %s version %s", name, made.version)
@@ -127,75 +118,36 @@ def alike(expected: object, found: object) -> bool:
     return expected == found
 
 
-def promote(project: Project, task: Task, version: Version, *, tolerance: float = 0.0, force: bool = False) -> Promotion:
-    """Move the alias `champion` to `version` if it is no worse than the champion.
-
-    Both are judged by the task's metric of the blend, in the first of the regimes fresh, rolling, frozen that both were
-    evaluated in; where there is none, by the blend's out-of-fold loss, with 2 % of slack. The first version becomes champion as
-    it is.
-
-    Args:
-        project: whose registry.
-        task: whose metric decides.
-        version: the challenger.
-        tolerance: how much worse it may be, in the metric's units.
-        force: promote whatever the metric says.
-    """
-    store = find_store(project)
-    client = store.client()
-    holder = _alias(client, version.name, CHAMPION)
-    passes, reason = (True, "forced") if force else judge(task, version, holder, tolerance)
-    if passes:
-        client.set_registered_model_alias(version.name, CHAMPION, version.number)
-    client.set_model_version_tag(version.name, version.number, "rdl.gate", reason)
-    log.info("%s version %s: %s: %s", version.name, version.number, "champion" if passes else "not promoted", reason)
-    return Promotion(passes, reason, version.number if passes or holder is None else holder.number)
-
-
-def judge(task: Task, version: Version, holder: Version | None, tolerance: float = 0.0) -> tuple[bool, str]:
-    """Whether a version may take the place of the champion `holder`, and why; see `promote`."""
-    from rdl.task.metrics import LARGER_IS_BETTER
-
-    if holder is None:
-        return True, "the first version"
-    if holder.number == version.number:
-        return True, "it is the champion already"
-    for regime in REGIMES:
-        tag = f"rdl.metric.{regime}.{BLEND}.{task.metric}"
-        if tag in version.tags and tag in holder.tags:
-            new, old = float(version.tags[tag]), float(holder.tags[tag])
-            gain = new - old if LARGER_IS_BETTER[task.metric] else old - new
-            word = "no worse than" if gain >= -tolerance else "worse than"
-            return gain >= -tolerance, f"{regime} {task.metric} {new:.6g} is {word} {old:.6g} of version {holder.number}"
-    if OUT_OF_FOLD in version.tags and OUT_OF_FOLD in holder.tags:
-        new, old = float(version.tags[OUT_OF_FOLD]), float(holder.tags[OUT_OF_FOLD])
-        passes = new <= old + SLACK * abs(old) + tolerance
-        word = "no worse than" if passes else "worse than"
-        return passes, f"out-of-fold loss {new:.6g} is {word} {old:.6g} of version {holder.number}, within {SLACK:.0%}"
-    return False, f"no regime in which both it and version {holder.number} have a {task.metric}: evaluate both in one regime"
-
-
 def find_version(project: Project, task_name: str, which: str = CHAMPION) -> Version:
     """The version of a task's model that an alias or a number names.
 
     Raises:
         UsageError: nothing is registered under that name.
     """
-    store = find_store(project)
-    name = safe_name(task_name)
+    store, made, name = find_store(project), versions(project, task_name), safe_name(task_name)
+    found = next((v for v in made if v.number == which), None) or find_alias(store.client(), name, which)
+    if found is None:
+        known = sorted({v.number for v in made} | {CHAMPION})
+        raise UsageError(f"{name} has no version {which!r}", where=store.uri, fix=nearest(which, known))
+    return found
+
+
+def versions(project: Project, task_name: str) -> tuple[Version, ...]:
+    """All versions of a task's model, the oldest first.
+
+    Raises:
+        UsageError: nothing is registered under that name.
+    """
+    store, name = find_store(project), safe_name(task_name)
     if not store.exists:
         raise UsageError(f"no model of {task_name!r} is registered", where=store.uri, fix=f"train it first: rdl train {task_name}")
     client = store.client()
-    versions = client.search_model_versions(f"name = '{name}'")
-    if not versions:
+    found = client.search_model_versions(f"name = '{name}'")
+    if not found:
         known = [m.name for m in client.search_registered_models()]
         hint = nearest(name, known) if known else f"train it first: rdl train {task_name}"
         raise UsageError(f"no model of {task_name!r} is registered", where=store.uri, fix=hint)
-    found = next((_version(v) for v in versions if str(v.version) == which), None) or _alias(client, name, which)
-    if found is None:
-        known = sorted({str(v.version) for v in versions} | {CHAMPION})
-        raise UsageError(f"{name} has no version {which!r}", where=store.uri, fix=nearest(which, known))
-    return found
+    return tuple(sorted(map(_version, found), key=lambda version: int(version.number)))
 
 
 def fetch_package(project: Project, version: Version) -> Path:
@@ -225,7 +177,8 @@ def load_champion(project: Project, task_name: str, alias_or_version: str = CHAM
     return load_version(project, find_version(project, task_name, alias_or_version))
 
 
-def _alias(client: "MlflowClient", name: str, alias: str) -> Version | None:
+def find_alias(client: "MlflowClient", name: str, alias: str) -> Version | None:
+    """The version that an alias of a registered model points at; None where there is neither."""
     from mlflow.exceptions import MlflowException
 
     try:

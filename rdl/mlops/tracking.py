@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from rdl.database import Database
 from rdl.errors import UsageError
 from rdl.evaluate.strict import without_nan
+from rdl.mlops.contender import SETTINGS, settings_text
 from rdl.mlops.figure import metric_by_cutoff
 from rdl.mlops.package import Example, make_example, write_package
 from rdl.mlops.store import find_store, safe_name
@@ -87,7 +88,8 @@ def log_run(
         raise UsageError(f"no report at {report}", fix="write the report page first")
     store = find_store(project)
     client = store.client()
-    lineage, metrics = lineage_of(database, task, model), flatten_metrics(evaluations) | _out_of_fold(model)
+    told = {} if settings is None else {SETTINGS: settings_text(settings)}
+    lineage, metrics = lineage_of(database, task, model) | told, flatten_metrics(evaluations) | _out_of_fold(model)
     experiment = store.experiment_id(client, task.name)
     with _run(client, experiment, task, lineage) as run_id, tempfile.TemporaryDirectory(prefix="rdl-run-") as scratch:
         _log_facts(client, run_id, model, settings, lineage)
@@ -174,7 +176,7 @@ def _log_facts(
         "members": ",".join(model.members),
         **{f"weight.{name}": f"{weight:.6g}" for name, weight in model.weights.items()},
         **{k: v for k, v in model.facts.items() if isinstance(v, str | int | float)},
-        **{name.removeprefix("rdl."): value for name, value in lineage.items() if name not in ("rdl.task", "rdl.as_of")},
+        **{name.removeprefix("rdl."): value for name, value in lineage.items() if name not in ("rdl.task", "rdl.as_of", SETTINGS)},
         **(dict(_flatten("settings", asdict(settings))) if is_dataclass(settings) else {}),
     }
     params = [Param(name, str(value)[:6000]) for name, value in facts.items()]

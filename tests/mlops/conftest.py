@@ -57,9 +57,9 @@ def run(project, database, task, model, small):
 
 
 @pytest.fixture(scope="session")
-def champion(project, task, run):
+def champion(project, database, task, run):
     version = register(project, task, run)
-    assert promote(project, task, version).promoted
+    assert promote(project, database, task, version).promoted
     return version
 
 

@@ -74,7 +74,7 @@ def runs(market, rows, fitted):
         found[name] = log_run(market, rows, task, model)
         with pytest.MonkeyPatch.context() as patch:  # a clean process for each takes too long here: see test__load_back
             patch.setattr("rdl.mlops.registry.check_loads_back", lambda *_: None)
-            assert promote(market, task, register(market, task, found[name])).promoted
+            assert promote(market, rows, task, register(market, task, found[name])).promoted
     return found
 
 
