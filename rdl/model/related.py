@@ -1,27 +1,34 @@
-"""Whom a row's prediction learns from: rows of the same entity, and of entities that share a category with it at that time.
+"""Whom a row's prediction learns from: rows of the same entity, and of those that share a parent or a category with it at that time.
 
-A path is a column of texts, one a row: the entity's key, or the value that a categorical feature has at the row's own moment (the
-last team, the city). Rows with the same text are of one group. Texts outlive a database: a model keeps those of its training rows.
+A path is a column of texts, one a row: the entity's key, the key of its last parent (the last team), or the value that a category
+has at the row's own moment (the city). Rows with the same text are of one group. Texts outlive a database: a model keeps those of
+its training rows.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from rdl.boost.smoothing import Past, Smoothing
+from rdl.errors import SchemaError, nearest
 from rdl.model.inputs import Examples, Prepared, Source
-from rdl.task import entity_keys
+from rdl.model.parents import find_last_parent, last_parents, parents_of
+from rdl.task.keys import table_keys
 
 Int = NDArray[np.int64]
 Texts = NDArray[np.str_]
 
 ENTITY = ""
-"""The path of the entity itself; every other one is named as the categorical feature it comes from."""
+"""The path of the entity itself; every other one is named as the reference or the categorical feature it comes from."""
 MOST_LEVELS = 300
 """Groups of a category at most; with more, they are small."""
+LEAST_SHARED = 3
+"""Rows that share a last parent, on average, at least."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +39,21 @@ class Kinship:
         paths: names of the paths.
         strength: b of `Smoothing`; 0 for not at all.
         tau: microseconds after which an older row weighs 1/e of a new one.
+        shares: what each path counts; none where all count alike.
+        steps: how many times the mean is taken.
     """
 
     paths: tuple[str, ...] = ()
     strength: float = 0.0
     tau: float = 1.0
+    shares: tuple[float, ...] = ()
+    steps: int = 1
+
+    @staticmethod
+    def from_json(facts: Mapping[str, Any]) -> "Kinship":
+        """What `asdict` made, read back from JSON."""
+        tuples = {name: tuple(facts.get(name, ())) for name in ("paths", "shares")}
+        return Kinship(strength=float(facts["strength"]), tau=float(facts["tau"]), steps=int(facts.get("steps", 1)), **tuples)
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,23 @@ class Nodes:
             Past(np.where(self.groups[p] == "", -1, codes[p]), self.moment, self.ready, self.source, kinship.tau)
             for p in kinship.paths
         ]
-        return Smoothing(paths, [1.0] * len(paths), kinship.strength)
+        return Smoothing(paths, kinship.shares or (1.0,) * len(paths), kinship.strength, kinship.steps)
+
+    def to_table(self) -> pa.Table:
+        """The rows that may be learned from, as `from_table` reads them; all of them must be such."""
+        assert self.source.all()
+        columns = {f"group_{i}": pa.array(texts.tolist()) for i, texts in enumerate(self.groups.values())}
+        return pa.table({**columns, "moment": pa.array(self.moment), "ready": pa.array(self.ready)})
+
+    @staticmethod
+    def from_table(table: pa.Table, paths: Sequence[str]) -> "Nodes":
+        """What `to_table` made; other columns are not read.
+
+        Raises:
+            KeyError: a column is missing.
+        """
+        groups = {path: np.array(table[f"group_{i}"].to_pylist(), dtype=np.str_) for i, path in enumerate(paths)}
+        return Nodes(groups, table["moment"].to_numpy(), table["ready"].to_numpy(), np.ones(len(table), dtype=np.bool_))
 
     @staticmethod
     def concat(parts: "Sequence[Nodes]") -> "Nodes":
@@ -99,8 +132,8 @@ def nodes_of(inputs: Prepared, source: Source, paths: Sequence[str], *, sources:
     return Nodes(groups, seeds.as_of, ready, fresh)
 
 
-def known_paths(examples: Examples, most: int) -> tuple[str, ...]:
-    """The entity, and the `most` categorical features whose groups tell most of the targets' spread, best first."""
+def known_paths(examples: Examples, source: Source, most: int) -> tuple[str, ...]:
+    """The entity, and the `most` last parents and categories whose groups tell most of the targets' spread, best first."""
     features = examples.inputs.features
     target = examples.target.reshape(len(examples.target), -1)
     told = {
@@ -108,18 +141,34 @@ def known_paths(examples: Examples, most: int) -> tuple[str, ...]:
         for j, name in enumerate(features.category_names)
         if 2 < len(features.levels[j]) <= MOST_LEVELS
     }
+    schema = source.database.schema.hiding(source.task.hide)
+    for way in last_parents(schema, source.task.entity_table):
+        found, codes = np.unique(parents_of(source, way, examples.inputs.seeds), return_inverse=True)
+        if len(found) * LEAST_SHARED <= len(codes):
+            none = int(found[0] < 0)
+            told[way.name] = _told((codes - none).astype(np.int32), len(found) - none, target)
     best = sorted((name for name, share in told.items() if share > 0), key=lambda name: (-told[name], name))
     return (ENTITY, *best[:most])
 
 
 def _texts(inputs: Prepared, source: Source, path: str) -> Texts:
     if path == ENTITY:
-        entity, place = np.unique(inputs.seeds.entity, return_inverse=True)
-        keys = entity_keys(source.database, source.task, entity).to_pylist()
-        return np.array([json.dumps(list(key.values()), default=str) for key in keys], dtype=np.str_)[place]
+        return _keys(source, source.task.entity_table, inputs.seeds.entity)
+    if way := find_last_parent(source, path):
+        return _keys(source, way.parent, parents_of(source, way, inputs.seeds))
     features = inputs.features
+    if path not in features.category_names:
+        raise SchemaError(f"no reference or category {path!r}", where="the database", fix=nearest(path, features.category_names))
     j = features.category_names.index(path)
     return np.array([*features.levels[j], ""], dtype=np.str_)[features.codes[:, j]]
+
+
+def _keys(source: Source, table: str, rows: Int) -> Texts:
+    """[n] the keys of dense rows of a table as texts, "" for -1."""
+    found, place = np.unique(rows, return_inverse=True)
+    keys = table_keys(source.database, table, found[found >= 0]).to_pylist()
+    texts = [""] * int((found < 0).sum()) + [json.dumps(list(key.values()), default=str) for key in keys]
+    return np.array(texts, dtype=np.str_)[place]
 
 
 def _told(codes: NDArray[np.int32], levels: int, target: NDArray[np.float64]) -> float:

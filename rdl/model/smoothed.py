@@ -5,10 +5,10 @@ keeps the margins of its training rows: they are what later rows learn from.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -38,8 +38,8 @@ Float64 = NDArray[np.float64]
 STRENGTHS = (0.4, 0.8)
 HORIZONS = (12, 3, 48)
 """Half of what a row learns from is at most so many horizons old, or a little more; the first is where the search begins."""
-CATEGORIES = 2
-"""Categorical features whose groups may be learned from, at most."""
+KIN = 2
+"""Last parents and categories whose groups may be learned from, at most."""
 _FILE, _NODES = "smoothed.json", "nodes.parquet"
 
 
@@ -95,11 +95,10 @@ class FittedSmoothed(FittedMember):
             "names": self.names,
         }
         save_boosters(folder, _FILE, self.boosters, facts)
-        columns = {f"group_{i}": pa.array(self.nodes.groups[path].tolist()) for i, path in enumerate(self.kinship.paths)}
-        columns |= {"moment": pa.array(self.nodes.moment), "ready": pa.array(self.nodes.ready)}
+        table = self.nodes.to_table()
         for s, k in np.ndindex(self.margin.shape[0], self.margin.shape[2]):
-            columns[f"margin_{s}_{k}"] = pa.array(self.margin[s, :, k])
-        pq.write_table(pa.table(columns), folder / _NODES)
+            table = table.append_column(f"margin_{s}_{k}", pa.array(self.margin[s, :, k]))
+        pq.write_table(table, folder / _NODES)
 
 
 class Smoothed(Member):
@@ -110,7 +109,7 @@ class Smoothed(Member):
 
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
         """Strength, reach and paths by a walk from one candidate to the next, each where the one before is better than none."""
-        paths = known_paths(folds[0].train, CATEGORIES)
+        paths = known_paths(folds[0].train, context.source, KIN)
         tried: dict[Kinship, tuple[float, int, list[Float64]]] = {}
 
         def worth(kinship: Kinship) -> float:
@@ -131,7 +130,7 @@ class Smoothed(Member):
     def fit(self, examples: Examples, choice: Choice, context: Context) -> FittedSmoothed:
         """Fit the chosen number of rounds, several seeds."""
         log.info("%s: fitting %d rounds on %d rows", self.name, choice["rounds"], len(examples.target))
-        kinship = _kinship(choice["kinship"])
+        kinship = Kinship.from_json(choice["kinship"])
         rows = _Rows.of(examples, kinship, context)
         settings = settings_for(examples, with_rounds(context.boost, choice["rounds"]))
         seeds = range(context.settings.seed, context.settings.seed + settings.seeds)
@@ -160,12 +159,11 @@ class Smoothed(Member):
         boosters, facts = load_boosters(folder, _FILE)
         try:
             table = pq.read_table(folder / _NODES)
-            kinship, start = _kinship(facts["kinship"]), np.array(facts["start"])
+            kinship, start = Kinship.from_json(facts["kinship"]), np.array(facts["start"])
             shape = (len(boosters), len(table), len(start))
             columns = [table[f"margin_{s}_{k}"].to_numpy() for s, k in np.ndindex(shape[0], shape[2])]
             margin = np.moveaxis(np.array(columns).reshape(shape[0], shape[2], shape[1]), 1, 2)
-            groups = {path: np.array(table[f"group_{i}"].to_pylist(), dtype=np.str_) for i, path in enumerate(kinship.paths)}
-            nodes = Nodes(groups, table["moment"].to_numpy(), table["ready"].to_numpy(), np.ones(len(table), dtype=np.bool_))
+            nodes = Nodes.from_table(table, kinship.paths)
             encoding, settings = Encoding.from_json(facts["encoding"]), BoostSettings(**facts["settings"])
             kind, names = Kind(facts["kind"]), tuple(facts["names"])
             return FittedSmoothed(boosters, start, nodes, margin, kinship, encoding, settings, kind, tuple(facts["shape"]), names)
@@ -248,10 +246,6 @@ class _Fold:
         z = self.watched.smoothing.push(whole)[len(self.rows.matrix) :]
         finish = loss_of(self.rows.kind, self.rows.metric, self.rows.target).finish
         return finish(z).reshape(len(z), *self.shape)
-
-
-def _kinship(facts: Mapping[str, Any]) -> Kinship:
-    return Kinship(tuple(facts["paths"]), float(facts["strength"]), float(facts["tau"]))
 
 
 def _says(kinship: Kinship, context: Context) -> str:

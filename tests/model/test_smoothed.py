@@ -33,7 +33,7 @@ def smoothed(world: Database, monkeypatch: pytest.MonkeyPatch, name: str, settin
 
     def always(self: Smoothed, folds: object, context: object) -> object:
         choice, predictions = choose(self, folds, context)  # type: ignore[arg-type]
-        kinship = {"paths": [ENTITY, *known_paths(folds[0].train, 1)[1:]], "strength": 0.5, "tau": 60.0 * DAY}  # type: ignore[index]
+        kinship = {"paths": [ENTITY, *known_paths(folds[0].train, context.source, 1)[1:]], "strength": 0.5, "tau": 60.0 * DAY}  # type: ignore[index,attr-defined]
         return {**choice, "kinship": kinship}, predictions
 
     monkeypatch.setattr(Smoothed, "choose", always)
@@ -95,7 +95,7 @@ def test__choose__no_smoothing_is_among_the_candidates_and_the_best_is_taken(
     choice, predictions = Smoothed("graphboost").choose(folds, context)
     assert choice["rounds"] == 7
     assert (choice["kinship"]["strength"], choice["kinship"]["tau"]) == (0.4, 120.0 * DAY)
-    assert len(choice["kinship"]["paths"]) == len(known_paths(folds[0].train, 2)) > 1
+    assert len(choice["kinship"]["paths"]) == len(known_paths(folds[0].train, context.source, 2)) > 1
     worth[0.0] = -5.0
     assert Smoothed("graphboost").choose(folds, context)[0]["kinship"]["strength"] == 0.0
     assert predictions[0] == "of"
@@ -104,7 +104,7 @@ def test__choose__no_smoothing_is_among_the_candidates_and_the_best_is_taken(
 def test__nodes__learn_from_rows_of_their_group_whose_labels_were_known(world: Database) -> None:
     training = prepare_training(world, find_task(world, "active"), CUTOFF, ALONE, 0)
     examples = training.examples
-    nodes = nodes_of(examples.inputs, training.source, known_paths(examples, 1), sources=True)
+    nodes = nodes_of(examples.inputs, training.source, known_paths(examples, training.source, 1), sources=True)
     seeds = examples.inputs.seeds
     assert nodes.source.all()
     path = Kinship((ENTITY,), 0.5, 1e12)
@@ -123,7 +123,7 @@ def test__known_paths__the_category_that_tells_the_target_comes_first(world: Dat
     features = examples.inputs.features
     j = features.category_names.index("users.@city")
     told = replace(examples, labels=replace(examples.labels, target=(features.codes[:, j] == 1).astype(np.float64)))
-    assert known_paths(told, 1) == (ENTITY, "users.@city")
+    assert known_paths(told, training.source, 1) == (ENTITY, "users.@city")
 
 
 def test__nodes__concat_and_rows__keep_everything() -> None:
