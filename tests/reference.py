@@ -7,8 +7,8 @@ import math
 import re
 
 
-def temporal_subgraph(tables, references, entity_table, entity, as_of, hops):
-    """Everything one seed may reach in `hops` hops.
+def temporal_subgraph(tables, references, entity_table, entity, as_of, hops, window=None):
+    """Everything one seed may reach in `hops` hops; of tables with a time, no child older than `window` before `as_of`.
 
     `tables` maps a table to its rows' times, `references` maps (child, column, parent) to the parent's row of every child
     row, -1 for none. Returns ({(table, row): hop first reached}, [(hop, edge type, source row, destination row)]).
@@ -17,11 +17,15 @@ def temporal_subgraph(tables, references, entity_table, entity, as_of, hops):
     def visible(table, row):
         return tables[table][row] < as_of
 
+    def recent(table, row):
+        static = all(time == -(2**63) for time in tables[table])
+        return window is None or static or tables[table][row] >= as_of - window
+
     def neighbours(table, row):
         for (child, column, parent), keys in references.items():
             if parent == table:
                 for source, key in enumerate(keys):
-                    if key == row and visible(child, source):
+                    if key == row and visible(child, source) and recent(child, source):
                         yield (child, column, parent), child, source
             if child == table and visible(table, row) and keys[row] >= 0 and visible(parent, keys[row]):
                 yield (parent, f"rev_{column}", child), parent, keys[row]

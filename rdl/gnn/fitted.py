@@ -161,7 +161,7 @@ def past_features(plan: Blueprint, seeds: Seeds, history: History | None) -> NDA
 
 def make_sampler(store: GraphStore, plan: Blueprint, seed: int) -> Sampler:
     """The sampler that a network was trained with."""
-    return Sampler(store, plan.entity_table, plan.settings.fanouts, plan.settings.strategy, seed)
+    return Sampler(store, plan.entity_table, plan.settings.fanouts, plan.settings.strategy, seed, plan.settings.window)
 
 
 def choose_device(name: str) -> torch.device:

@@ -15,6 +15,7 @@ class GnnSettings:
         channels: width of every layer.
         fanouts: most neighbours per node and edge type, for each hop; its length is the number of layers.
         strategy: which neighbours are taken, the "last" ones or "uniform" ones.
+        window: microseconds before a seed's `as_of` beyond which children are too old to be read; None for all of them.
         buckets: rows of the one embedding table that all categorical values and words share.
         history: how many of the entity's own past labels are read one by one (their mean and count are read too).
         epochs: passes over the training seeds; the most of them where a validation set stops earlier.
@@ -35,6 +36,7 @@ class GnnSettings:
     channels: int = 32
     fanouts: tuple[int, ...] = (32, 8)
     strategy: Literal["last", "uniform"] = "last"
+    window: int | None = None
     buckets: int = 8192
     history: int = 6
     epochs: int = 24
@@ -57,6 +59,8 @@ class GnnSettings:
         for name in ("channels", "buckets", "epochs", "epoch_seeds", "batch_size", "threads"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", where="settings of the network", fix="give at least 1")
+        if self.window is not None and self.window < 1:
+            raise UsageError(f"window is {self.window}", where="settings of the network", fix="give microseconds, or none")
         if not self.fanouts:
             raise UsageError("there is no fan-out", where="settings of the network", fix="give one number a hop, such as (32, 8)")
 

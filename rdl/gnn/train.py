@@ -82,7 +82,7 @@ def make_plan(
     """The network's blueprint, with the statistics of what the training seeds may see."""
     rng = np.random.default_rng([seed, 0])
     some = np.sort(rng.permutation(len(train))[:SAMPLE])
-    sampler = Sampler(store, entity_table, settings.fanouts, settings.strategy, seed)
+    sampler = Sampler(store, entity_table, settings.fanouts, settings.strategy, seed, settings.window)
     batches = stream(store, sampler, train[some], settings.batch_size)
     return Blueprint(
         settings=settings,

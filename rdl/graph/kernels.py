@@ -45,10 +45,21 @@ def seed_keys(seed: np.uint64, entity: Int64s, cutoff: Int64s) -> UInt64s:
 
 
 @numba.njit(cache=True, nogil=True)
-def count_children(offsets: Int32s, rows: Int32s, node: Int32s, owner: Int32s, bound: Int64s, most: int, valid: Int32s) -> int:
-    """Write to `valid` [n] how many children of each frontier node its seed may see; return how many will be taken.
+def count_children(
+    offsets: Int32s,
+    rows: Int32s,
+    node: Int32s,
+    owner: Int32s,
+    floor: Int64s,
+    bound: Int64s,
+    most: int,
+    start: Int32s,
+    valid: Int32s,
+) -> int:
+    """Where each frontier node's children begin that its seed may see, and how many they are; return how many will be taken.
 
-    `node` [n] are frontier rows, `owner` [n] their seeds, `bound` [seeds] the visible rows of the children's table.
+    `node` [n] are frontier rows, `owner` [n] their seeds; of the children's table a seed may see the rows from `floor` [seeds] to
+    before `bound` [seeds]. Written are `start` [n], places in `rows`, and `valid` [n].
     """
     total = 0
     for i in range(len(node)):
@@ -63,17 +74,33 @@ def count_children(offsets: Int32s, rows: Int32s, node: Int32s, owner: Int32s, b
                 low = middle + 1
             else:
                 high = middle
+        least = floor[owner[i]]
+        if least > 0:
+            begin = _first_from(rows, begin, low, least)
+        start[i] = begin
         valid[i] = low - begin
         total += min(low - begin, most)
     return total
 
 
 @numba.njit(cache=True, nogil=True)
+def _first_from(rows: Int32s, low: int, high: int, least: int) -> int:
+    """The first place in low..high whose row is not below `least`."""
+    while low < high:
+        middle = (low + high) >> 1
+        if rows[middle] < least:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@numba.njit(cache=True, nogil=True)
 def take_children(
-    offsets: Int32s,
     rows: Int32s,
     node: Int32s,
     owner: Int32s,
+    start: Int32s,
     valid: Int32s,
     most: int,
     uniform: bool,
@@ -85,7 +112,7 @@ def take_children(
     owner_out: Int32s,
     target_out: Int64s,
 ) -> None:
-    """Write the sampled children of each frontier node: all of them, or `most` of the `valid` first ones.
+    """Write the sampled children of each frontier node: all of them, or `most` of the `valid` ones from `start` on.
 
     Uniform draws are without replacement (Floyd); otherwise the last `most` are taken. The random state of a node comes
     from its seed's key, `salt` (hop and edge type) and the node's row alone. `mark` is scratch of at least the largest
@@ -93,15 +120,15 @@ def take_children(
     """
     at = 0
     for i in range(len(node)):
-        begin, count = offsets[node[i]], valid[i]
+        begin, count = start[i], valid[i]
         take = min(count, most)
         if take < count and uniform:
             state = _mix(_mix(keys[owner[i]] ^ salt) ^ np.uint64(node[i]))
             _draw(rows, begin, count, take, state, mark, row_out, at)
         else:
-            start = begin + count - take
+            last = begin + count - take
             for j in range(take):
-                row_out[at + j] = rows[start + j]
+                row_out[at + j] = rows[last + j]
         for j in range(take):
             owner_out[at + j] = owner[i]
             target_out[at + j] = first + i

@@ -9,7 +9,7 @@ from rdl.graph import kernels
 from rdl.graph.plan import Step
 from rdl.graph.store import GraphStore
 from rdl.graph.subgraph import Subgraph
-from rdl.timeline import visible
+from rdl.timeline import ALWAYS, visible
 
 if TYPE_CHECKING:
     from rdl.graph.tables import EdgeType
@@ -84,13 +84,16 @@ class Scratch:
 class Walk:
     """One batch on its way through the hops: `expand` along each step of a hop, then `close_hop`, and at last `result`."""
 
-    def __init__(self, store: GraphStore, entity_table: str, hops: int, seed: int, seeds: "Seeds", scratch: Scratch) -> None:
-        self.store, self.entity_table, self.seeds, self.scratch = store, entity_table, seeds, scratch
+    def __init__(
+        self, store: GraphStore, entity_table: str, hops: int, seed: int, seeds: "Seeds", scratch: Scratch, window: int | None
+    ) -> None:
+        self.store, self.entity_table, self.seeds, self.scratch, self.window = store, entity_table, seeds, scratch, window
         entity = np.ascontiguousarray(seeds.entity, dtype=np.int64)
         self.as_of = np.ascontiguousarray(seeds.as_of, dtype=np.int64)
         cutoff = np.ascontiguousarray(seeds.cutoff, dtype=np.int64)
         self.keys = kernels.seed_keys(np.uint64(seed % 2**64), entity, cutoff)
         self.bounds: dict[str, npt.NDArray[np.int64]] = {}
+        self.floors: dict[str, npt.NDArray[np.int64]] = {}
         self.frontier_keys: dict[str, npt.NDArray[np.int32]] = {}
         self.edges: dict[EdgeType, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]] = {}
         self.edge_counts = {edge: [0] * hops for edge in store.edge_types}
@@ -106,6 +109,12 @@ class Walk:
         if table not in self.bounds:
             self.bounds[table] = count_visible(self.store.tables[table].time, self.as_of)
         return self.bounds[table]
+
+    def floor(self, table: str) -> npt.NDArray[np.int64]:
+        """How many rows of a table are too old for each seed's window."""
+        if table not in self.floors:
+            self.floors[table] = count_too_old(self.store.tables[table].time, self.as_of, self.window)
+        return self.floors[table]
 
     def close_hop(self) -> None:
         """What was added since the last call is the next frontier."""
@@ -133,16 +142,16 @@ class Walk:
 
     def _children(self, step: Step, node: Any, owner: Any, first: int, uniform: bool) -> tuple[Any, Any, Any]:
         csc = step.link.csc
-        valid = np.empty(len(node), np.int32)
-        bound = self.bound(step.source)
-        total = kernels.count_children(csc.offsets, csc.rows, node, owner, bound, step.most, valid)
+        start, valid = np.empty((2, len(node)), np.int32)
+        floor, bound = self.floor(step.source), self.bound(step.source)
+        total = kernels.count_children(csc.offsets, csc.rows, node, owner, floor, bound, step.most, start, valid)
         row, belongs = self.scratch.found(total)
         destination = np.empty(total, np.int64)
         kernels.take_children(
-            csc.offsets,
             csc.rows,
             node,
             owner,
+            start,
             valid,
             step.most,
             uniform,
@@ -199,6 +208,16 @@ class Walk:
             edges=edges,
             num_sampled_edges=self.edge_counts,
         )
+
+
+def count_too_old(time: npt.NDArray[np.int64], as_of: npt.NDArray[np.int64], window: int | None) -> npt.NDArray[np.int64]:
+    """For every `as_of` [m], how many rows of an ascending `time` [n] are older than `window` before it; none of a static table.
+
+    Returns int64[m].
+    """
+    if window is None or not len(time) or time[-1] == ALWAYS:
+        return np.zeros(len(as_of), np.int64)
+    return count_visible(time, np.maximum(as_of, ALWAYS + window) - window)
 
 
 def count_visible(time: npt.NDArray[np.int64], as_of: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

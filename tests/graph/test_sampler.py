@@ -35,13 +35,14 @@ def orders_of(sampler, *as_of):
     return [subgraph.nodes["orders"][subgraph.batch["orders"] == i].tolist() for i in range(len(as_of))]
 
 
-@given(worlds_and_seeds(), st.integers(0, 3), st.sampled_from(["uniform", "last"]))
-def test__full_fan_out__any_schema__equals_the_oracle(drawn, hops, strategy):
+@given(worlds_and_seeds(), st.integers(0, 4), st.sampled_from(["uniform", "last"]), st.sampled_from([None, 1, 3]))
+def test__full_fan_out__any_schema__equals_the_oracle(drawn, hops, strategy, window):
     world, seeds = drawn
-    subgraph = Sampler(world.store(), "t0", [-1] * hops, strategy=strategy).sample(seeds)
+    subgraph = Sampler(world.store(), "t0", [-1] * hops, strategy=strategy, window=window).sample(seeds)
     for i in range(len(seeds)):
         nodes, found_at, edges = told(subgraph, i)
-        reached, expected = temporal_subgraph(world.tables, world.references, "t0", int(seeds.entity[i]), int(seeds.as_of[i]), hops)
+        entity, as_of = int(seeds.entity[i]), int(seeds.as_of[i])
+        reached, expected = temporal_subgraph(world.tables, world.references, "t0", entity, as_of, hops, window)
         pairs = [(t, row, hop) for t in nodes for row, hop in zip(nodes[t], found_at[t], strict=True)]
         assert sorted(pairs) == sorted((t, row, hop) for (t, row), hop in reached.items())
         got = [(hop, edge, s, d) for (hop, edge), ends in edges.items() for s, d in ends]
@@ -147,7 +148,16 @@ def test__an_entity_not_yet_visible__is_kept_flagged_and_its_keys_are_not_read()
     assert subgraph.batch["orders"].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize(("count", "most"), [(20, 5), (20, 19), (1000, 1), (130, 128)])
+def test__window__draws_from_the_last_year_only():
+    sampler = Sampler(star(np.arange(100)).store, "customers", [3], seed=2, window=10)
+    taken = orders_of(sampler, *range(20, 100))
+    assert all(len(rows) == 3 and min(rows) >= as_of - 10 for rows, as_of in zip(taken, range(20, 100), strict=True))
+    assert orders_of(Sampler(sampler.store, "customers", [3], "last", window=10), 5, 50, 500) == [[2, 3, 4], [47, 48, 49], []]
+    with pytest.raises(UsageError, match="window"):
+        Sampler(sampler.store, "customers", [3], window=0)
+
+
+@pytest.mark.parametrize(("count", "most"), [(20, 5), (20, 19), (1000, 1), (130, 128), (800, 700)])
 def test__uniform__many_cutoffs__takes_every_neighbour_equally_often(count, most):
     draws = 3000
     sampler = star(np.arange(count), fanout=most, seed=11)
