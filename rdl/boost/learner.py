@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdl.boost.boosters import load_boosters, save_boosters, total_gain
+from rdl.boost.contributions import contributions
 from rdl.boost.matrix import Matrix, to_learn, to_predict
 from rdl.boost.objective import native_label, parameters
 from rdl.boost.settings import BoostSettings
@@ -52,6 +53,10 @@ class FittedBoost:
         data = to_predict(matrix, self.settings.threads)
         parts = [np.asarray(b.predict(data), dtype=np.float64) for b in self.boosters]
         return np.mean(parts, axis=0).reshape(len(matrix), *self.shape)
+
+    def contributions(self, matrix: Matrix) -> Float64:
+        """[n, outputs, m + 1] what each feature adds to each margin, and last where the margin begins."""
+        return contributions(self.boosters, matrix, self.settings.threads, self.shape[0] if self.shape else 1)
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain by feature, largest first."""

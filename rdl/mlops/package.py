@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from rdl.database import Database, quote
 from rdl.errors import TaskError
-from rdl.mlops.requests import AS_OF, newest, online_answer, online_keys
+from rdl.mlops.answer import online_answer, online_keys
+from rdl.mlops.requests import AS_OF, newest
 from rdl.task import Seeds, Task, answer_columns, entity_keys
 from rdl.timeline import format_time, visible_sql
 
@@ -124,17 +125,18 @@ def write_package(folder: Path, saved: Path, example: Example, about: dict[str, 
 
 
 def signature(example: Example) -> "ModelSignature":
-    """The key columns and an optional `as_of` in; the key columns, `cutoff` and the answer's columns out.
+    """The key columns and an optional `as_of` in; the key columns, `cutoff` and the answer's columns out. Parameter: `reasons`.
 
     A list of keys or classes is an Array, probabilities are an Object with one double a class: the server's JSON has them so.
     """
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
     keys = [ColSpec(_mlflow_type(values.type), name) for name, values in example.keys.items()]
     answer = [ColSpec(_mlflow_type(values.type), name) for name, values in example.answer.items()]
     inputs = Schema([*keys, ColSpec(DataType.string, AS_OF, required=False)])
-    return ModelSignature(inputs, Schema([*keys, ColSpec(DataType.string, "cutoff"), *answer]))
+    params = ParamSchema([ParamSpec("reasons", DataType.long, 0)])
+    return ModelSignature(inputs, Schema([*keys, ColSpec(DataType.string, "cutoff"), *answer]), params)
 
 
 def _mlflow_type(kind: pa.DataType) -> "DataType | Array | Object":

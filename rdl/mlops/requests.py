@@ -1,85 +1,63 @@
-"""What an online request asks, and the answer: a data frame of entity keys, each with an optional `as_of`.
+"""What is asked online: keys of entities, each with an optional `as_of`, and whom and which moment that means.
 
-Everything wrong with a request is a typed error that names the column, the row and the value. Nothing here knows MLflow.
+Everything wrong with a question is a typed error that names the column, the row and the value. Nothing here knows MLflow or HTTP.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from rdl.database import Database, quote
-from rdl.errors import TimeError, UsageError, nearest
-from rdl.task import Seeds, Task, answer_columns
-from rdl.task.answers import PROBABILITIES
+from rdl.database.keys import WHOLE
+from rdl.errors import RdlError, TimeError, UsageError, nearest
+from rdl.task import Seeds, Task
 from rdl.task.asked import Columns, RequestError, find_asked, key_words
+from rdl.task.keys import key_columns, key_type
 from rdl.timeline import format_time, parse_time, visible_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
     from numpy.typing import NDArray
 
     from rdl.features import FeatureTable
-    from rdl.model import Model
 
 AS_OF = "as_of"
+MOST_REASONS = 50
+_SHOWN = 60  # characters of a value that a message repeats
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Predictions of n rows in the order of the request.
+class Question:
+    """What one request asks.
 
     Attributes:
-        keys: [n] each, the key columns as they were asked for.
-        cutoff: [n] what the predictions are about, microseconds UTC.
-        prediction: [n, …] as the model gave them.
-        columns: [n] each, what they say; see `answer_columns`.
+        columns: [n] each, by name: the key's columns, and maybe `as_of`.
+        reasons: how many reasons are wanted for each row.
     """
 
-    keys: Columns
-    cutoff: "NDArray[np.int64]"
-    prediction: "NDArray[Any]"
-    columns: Mapping[str, pa.Array]
+    columns: Columns
+    reasons: int = 0
 
-    def frame(self) -> "pd.DataFrame":
-        """Columns: the entity's key, `cutoff` as ISO text, and the answer; lists and objects where it has parts."""
-        import pandas as pd
-
-        moments = pd.Series([format_time(int(c)) for c in self.cutoff], dtype=object)
-        answer = {name: _plain(column) for name, column in online_answer(self.columns).items()}
-        return pd.DataFrame({**self.keys, "cutoff": moments, **answer})
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
 
 
-def online_answer(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-    """The answer's columns [n] as JSON carries them: numbers, text, lists of keys, objects of probabilities."""
-    numbers = {name for name, c in columns.items() if name == PROBABILITIES or pa.types.is_floating(c.type)}
-    return {name: column if name in numbers else online_keys(column) for name, column in columns.items()}
+@dataclass(frozen=True)
+class Asked:
+    """A question whose entities and moments are known.
 
+    Attributes:
+        seeds: n seeds in the order of the question.
+        table: where their features are read from; None where they are computed.
+    """
 
-def online_keys(keys: pa.Array) -> pa.Array:
-    """Keys as JSON and CSV carry them: integers as they are, everything else as text; of composite keys, column by column."""
-    if pa.types.is_struct(keys.type):
-        fields = [keys.type.field(i).name for i in range(keys.type.num_fields)]
-        return pa.StructArray.from_arrays([online_keys(column) for column in keys.flatten()], names=fields)
-    if pa.types.is_list(keys.type):
-        return pa.ListArray.from_arrays(keys.offsets, online_keys(keys.values))
-    if pa.types.is_integer(keys.type) and keys.type != pa.uint64():
-        return keys.cast(pa.int64())
-    return keys.cast(pa.string())
-
-
-def _plain(column: pa.Array) -> "pd.Series":
-    """Numbers and text as they are; lists and objects cell by cell."""
-    import pandas as pd
-
-    if pa.types.is_floating(column.type):
-        return pd.Series(column.to_numpy())
-    return pd.Series(column.to_pylist(), dtype=object)
+    question: Question
+    seeds: Seeds
+    table: "FeatureTable | None"
 
 
 def newest(database: Database) -> int:
@@ -97,7 +75,7 @@ def check_as_of(database: Database, task: Task, as_of: int) -> int:
         TimeError: it lies before the data or too far after it.
     """
     first, last = database.span
-    reach = last + max(task.horizon, task.every)
+    reach = latest(database, task)
     if as_of <= first:
         raise TimeError(
             f"as_of {format_time(as_of)} lies before the data begins, on {format_time(first)}",
@@ -111,41 +89,49 @@ def check_as_of(database: Database, task: Task, as_of: int) -> int:
     return as_of
 
 
-def answer(
-    database: Database, task: Task, model: "Model", request: "pd.DataFrame", tables: "Sequence[FeatureTable]" = ()
-) -> Answer:
-    """Predict every row of `request`: the entity's key, and the moment to predict from.
+def latest(database: Database, task: Task) -> int:
+    """The last moment that the database can speak for."""
+    return database.span[1] + max(task.horizon, task.every)
+
+
+def resolve(
+    database: Database, task: Task, questions: Sequence[Question], tables: "Sequence[FeatureTable]" = ()
+) -> list[Asked | RdlError]:
+    """Whom and which moment every question means, or what is wrong with it; one bad question leaves the others alone.
 
     A row that names no moment is predicted from the newest table's where that sees every row, so that it gets the night's own
-    score, and from the end of the data elsewhere.
+    score, and from the end of the data elsewhere. Questions about the moment of a table are looked up in its index; all others ask
+    the database together.
 
     Args:
         database: the rows.
         task: whose entities are asked about.
-        model: what predicts.
-        request: the key's columns, and maybe `as_of`.
-        tables: `model.tables(database)`: where all rows ask about the moment of one of them, they are looked up in it.
-
-    Raises:
-        RequestError: a column is missing or unknown, a key is null or unknown, or the entity did not exist yet.
-        TimeError: an as_of cannot be read, or the database cannot speak for it.
+        questions: any number.
+        tables: of tonight's features, in the order of their moments.
     """
-    names = task.entity_columns
-    check_columns(list(request.columns), names)
-    if not len(request):
-        raise RequestError("the request has no rows", fix=f"send at least one {', '.join(names)}")
-    cutoff = _cutoffs(database, task, request, max([newest(database), *(table.facts.as_of for table in tables[-1:])]))
-    keys = {name: request[name].tolist() for name in names}
-    table = next((table for table in tables if (cutoff == table.facts.as_of).all()), None)
-    entity = table.find(list(keys.values())) if table is not None else None
-    if entity is None:
-        entity = find_asked(database, task, keys)
-        _check_existence(database, task, keys, entity, cutoff)
-    prediction = model.predict(database, Seeds.at(entity, cutoff), table).prediction
-    return Answer(keys, cutoff, prediction, answer_columns(database, model.task, prediction))
+    default = max([newest(database), *(table.facts.as_of for table in tables[-1:])])
+    found: list[Asked | RdlError | None] = []
+    open_ = list[tuple[int, Question, "NDArray[np.int64]"]]()
+    for place, asked in enumerate(questions):
+        try:
+            cutoff = _read(database, task, asked, default)
+            question = _plain_keys(database, task, asked)
+            found.append(_looked_up(task, question, cutoff, tables))
+        except RdlError as error:
+            found.append(error)
+        else:
+            if found[-1] is None:
+                open_.append((place, question, cutoff))
+    try:
+        answers: list[Asked | RdlError] = list(_sought(database, task, [(q, c) for _, q, c in open_]))
+    except RdlError:
+        answers = [_sought_alone(database, task, question, cutoff) for _, question, cutoff in open_]
+    for (place, _, _), answer in zip(open_, answers, strict=True):
+        found[place] = answer
+    return [each for each in found if each is not None]
 
 
-def check_columns(columns: "Sequence[str]", keys: "Sequence[str]") -> None:
+def check_columns(columns: Sequence[str], keys: Sequence[str]) -> None:
     """Refuse a request that lacks one of the columns `keys`, or has one other than them and `as_of`.
 
     Raises:
@@ -153,30 +139,111 @@ def check_columns(columns: "Sequence[str]", keys: "Sequence[str]") -> None:
     """
     for column in columns:
         if column not in (*keys, AS_OF):
-            raise RequestError(f"unknown column {column!r}", fix=nearest(str(column), (*keys, AS_OF)))
+            raise RequestError(f"unknown column {shown(column)}", fix=nearest(str(column)[:_SHOWN], (*keys, AS_OF)))
     for key in keys:
         if key not in columns:
             fix = f"send {', '.join(keys)}, and {AS_OF} where it is not the newest"
             raise RequestError(f"the request lacks the column {key!r}", fix=fix)
 
 
-def _cutoffs(database: Database, task: Task, request: "pd.DataFrame", default: int) -> "NDArray[np.int64]":
-    """The moments [n] asked about: the default where the request names none."""
-    if AS_OF not in request.columns:
-        return np.full(len(request), default, dtype=np.int64)
-    given = [None if _blank(value) else value for value in request[AS_OF].tolist()]
-    read = {value: default if value is None else _cutoff(database, task, value) for value in set(given)}
-    return np.array([read[value] for value in given], dtype=np.int64)
+def shown(value: object) -> str:
+    """A value as a message repeats it: not the whole of a long one."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _read(database: Database, task: Task, question: Question, default: int) -> "NDArray[np.int64]":
+    """The moments [n] of a question whose columns, keys and times can be read."""
+    names = task.entity_columns
+    check_columns(list(question.columns), names)
+    if not len(question):
+        raise RequestError("the request has no rows", fix=f"send at least one {', '.join(names)}")
+    if not 0 <= question.reasons <= MOST_REASONS:
+        raise RequestError(f"{question.reasons} reasons", where="reasons", fix=f"ask for 0 to {MOST_REASONS}")
+    for name in names:
+        for row, value in enumerate(question.columns[name]):
+            if isinstance(value, bool | list | dict | tuple | set) or not _encodes(value):
+                raise RequestError(f"{shown(value)} is no {name}", where=f"row {row}", fix="send a number or a text")
+    if AS_OF not in question.columns:
+        return np.full(len(question), default, dtype=np.int64)
+    given = [None if _blank(value) else value for value in question.columns[AS_OF]]
+    read = {value: _cutoff(database, task, value) for value in dict.fromkeys(map(_text, given))}
+    return np.array([default if value is None else read[value] for value in given], dtype=np.int64)
+
+
+def _encodes(value: object) -> bool:
+    """Whether a text is one: half of a surrogate pair is none."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode(errors="replace").decode() == value
+    return True
 
 
 def _blank(value: object) -> bool:
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
-def _cutoff(database: Database, task: Task, value: object) -> int:
-    if not isinstance(value, str):
-        raise TimeError(f"as_of {value!r} is {type(value).__name__}, not text", fix="write it as 2025-08-01 or 2025-08-01T06:00:00")
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    fix = "write it as 2025-08-01 or 2025-08-01T06:00:00"
+    raise TimeError(f"as_of {shown(value)} is {type(value).__name__}, not text", fix=fix)
+
+
+def _cutoff(database: Database, task: Task, value: str | None) -> int:
+    if value is None:
+        return 0
+    if len(value) > _SHOWN:
+        raise TimeError(f"not a time: {shown(value)}", fix="write it as 2025-08-01 or 2025-08-01T06:00:00")
     return check_as_of(database, task, parse_time(value))
+
+
+def _looked_up(task: Task, question: Question, cutoff: "NDArray[np.int64]", tables: "Sequence[FeatureTable]") -> Asked | None:
+    """The question's entities by the index of the table of its moment; None where there is none, or not of all of them."""
+    table = next((table for table in tables if (cutoff == table.facts.as_of).all()), None)
+    entity = table.find([question.columns[name] for name in task.entity_columns]) if table is not None else None
+    return None if entity is None else Asked(question, Seeds.at(entity, cutoff), table)
+
+
+def _plain_keys(database: Database, task: Task, question: Question) -> Question:
+    """The question with keys in the types of their columns."""
+    columns = key_columns(database, task.entity_table)
+    kinds = [key_type(database, task.entity_table, column).upper() for column in columns]
+    keys = {name: [_plain(v, kind) for v in question.columns[name]] for name, kind in zip(task.entity_columns, kinds, strict=True)}
+    return replace(question, columns={**question.columns, **keys})
+
+
+def _plain(value: Any, kind: str) -> Any:
+    """A key in the type of its column where it is another spelling of one: 105.0 and "105" are 105; see `as_key`."""
+    if kind in WHOLE:
+        if type(value) is float and value.is_integer():
+            return int(value)
+        if type(value) is str and value.isascii() and value.isdigit() and len(value) < 19:
+            return int(value)
+    return str(value) if kind == "VARCHAR" and type(value) is int else value
+
+
+def _sought(
+    database: Database, task: Task, questions: "Sequence[tuple[Question, NDArray[np.int64]]]"
+) -> "Sequence[Asked | RdlError]":
+    """All questions' entities by one query; an error where one of them has an unknown one."""
+    if not questions:
+        return []
+    columns = {name: list(chain.from_iterable(q.columns[name] for q, _ in questions)) for name in task.entity_columns}
+    cutoff = np.concatenate([moments for _, moments in questions])
+    entity = find_asked(database, task, columns)
+    _check_existence(database, task, columns, entity, cutoff)
+    ends = np.cumsum([len(question) for question, _ in questions])
+    parts = [slice(int(end) - len(question), int(end)) for end, (question, _) in zip(ends, questions, strict=True)]
+    return [
+        Asked(question, Seeds.at(entity[part], cutoff[part]), None) for part, (question, _) in zip(parts, questions, strict=True)
+    ]
+
+
+def _sought_alone(database: Database, task: Task, question: Question, cutoff: "NDArray[np.int64]") -> Asked | RdlError:
+    try:
+        return _sought(database, task, [(question, cutoff)])[0]
+    except RdlError as error:
+        return error
 
 
 def _check_existence(
@@ -213,3 +280,8 @@ def require_folder(value: str | None, variable: str) -> str:
             fix=f"set {variable}, or serve with: rdl serve TASK --project DIR",
         )
     return value
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows by column; what a row lacks is None."""
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}

@@ -36,6 +36,15 @@ class FittedBoosted(FittedMember):
         """Share of total gain by feature."""
         return self.boost.importance()
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features that the trees may read."""
+        return self.boost.names
+
+    def contributions(self, inputs: Prepared) -> Float64:
+        """[n, outputs, m + 1] what each feature adds to each margin, and last where the margin begins."""
+        return self.boost.contributions(encoded_matrix(inputs.features, self.encoding, self.families))
+
     def save(self, folder: Path) -> None:
         """Write trees as UBJSON, the encoding and the families as JSON."""
         self.boost.save(folder)

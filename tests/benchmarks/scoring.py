@@ -10,16 +10,18 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 
 from rdl.database import Database, open_database
 from rdl.database.demo import write_demo
 from rdl.mlops import score
-from rdl.mlops.requests import answer
+from rdl.mlops.answer import written
+from rdl.mlops.requests import Question
+from rdl.mlops.scorer import Scorer
 from rdl.model import FitSettings, Model, fit_model
 from rdl.project import open_project
 from rdl.task import Task, entity_keys, find_task
@@ -51,11 +53,13 @@ def requests(database: Database, task: Task, model: Model, as_of: int, with_tabl
     tables = model.tables(database)
     drawn = np.random.default_rng(0).integers(0, tables[-1].facts.rows, with_table + 1)
     keys = entity_keys(database, task, drawn).to_pylist()
-    rows = [pd.DataFrame([{**key, "as_of": format_time(as_of)}]) for key in keys]
+    rows = [Question({**{name: [value] for name, value in key.items()}, "as_of": [format_time(as_of)]}) for key in keys]
+    scorer = Scorer.on(database, model)
+    plain = replace(scorer, tables=())
     latency("one entity's features read from the table", lambda i: tables[-1].features(drawn[i : i + 1]), with_table)
-    latency("one entity, with the table", lambda i: answer(database, task, model, rows[i], tables).frame(), with_table)
-    latency("one entity, without", lambda i: answer(database, task, model, rows[i]).frame(), without)
-    pairs = [(answer(database, task, model, row, tables), answer(database, task, model, row)) for row in rows[:5]]
+    latency("one entity, with the table", lambda i: written(scorer.answer(rows[i])), with_table)
+    latency("one entity, without", lambda i: written(plain.answer(rows[i])), without)
+    pairs = [(scorer.answer(row), plain.answer(row)) for row in rows[:5]]
     assert all((a.prediction == b.prediction).all() for a, b in pairs), "the table changes predictions"
 
 

@@ -14,7 +14,8 @@ import pytest
 from rdl.database import open_database
 from rdl.mlops import find_version, load_version, log_run, promote, register, score
 from rdl.mlops.registry import alike, fetch_package
-from rdl.mlops.requests import answer, newest
+from rdl.mlops.requests import Question, newest
+from rdl.mlops.scorer import Scorer
 from rdl.mlops.store import find_store
 from rdl.mlops.summary import Summary
 from rdl.project import open_project
@@ -219,7 +220,7 @@ def test__log_run__parameters__say_what_the_kind_needs(market, runs, fitted, nam
 
 def test__answer__integer_classes_and_composite_targets__are_plain_json(rows, fitted):
     """The answer's columns by hand: classes that are numbers, and a ranked table whose key has two columns."""
-    from rdl.mlops.requests import online_answer
+    from rdl.mlops.answer import online_answer
 
     task = dataclasses.replace(fitted["multiclass"].task, classes=(3, 1))
     told = online_answer(answer_columns(rows, task, np.array([[0.2, 0.8]])))
@@ -241,21 +242,19 @@ def test__answer__integer_classes_and_composite_targets__are_plain_json(rows, fi
     ],
 )
 def test__answer__bad_composite_key__names_column_row_and_value(rows, fitted, columns, message):
-    import pandas as pd
 
     model = fitted["multiclass"]
     with pytest.raises(RequestError, match=message):
-        answer(rows, model.task, model, pd.DataFrame(columns))
+        Scorer.on(rows, model).answer(Question(columns))
 
 
 def test__answer__entity_of_a_later_row__names_its_whole_key(rows, fitted):
-    import pandas as pd
 
     with rows.engine() as engine:
         shop, till = engine.polars("SELECT shop, till FROM tills ORDER BY opened_at DESC LIMIT 1").row(0)
     model = fitted["multiclass"]
     with pytest.raises(RequestError, match=f"shop '{shop}', till {till} is not known yet as of 2025-01-10"):
-        answer(rows, model.task, model, pd.DataFrame({"shop": [shop], "till": [till], "as_of": ["2025-01-10"]}))
+        Scorer.on(rows, model).answer(Question({"shop": [shop], "till": [till], "as_of": ["2025-01-10"]}))
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,15 @@ from datetime import date
 from decimal import Decimal
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rdl.errors import TimeError
-from rdl.mlops.requests import answer, check_as_of, newest, online_keys
+from rdl.mlops.answer import online_keys
+from rdl.mlops.requests import Question, check_as_of, newest
+from rdl.mlops.scorer import Scorer
 from rdl.task import Seeds, find_entities
 from rdl.task.asked import RequestError
 from rdl.timeline import DAY, format_time, parse_time
@@ -21,7 +22,8 @@ from rdl.timeline import DAY, format_time, parse_time
 
 @pytest.fixture(scope="module")
 def ask(database, task, model):
-    return lambda **columns: answer(database, task, model, pd.DataFrame(columns))
+    scorer = Scorer.on(database, model)
+    return lambda **columns: scorer.answer(Question(columns))
 
 
 def test__answer__with_and_without_as_of__keeps_the_order_of_the_request(ask, database):

@@ -6,7 +6,6 @@ import logging
 import sys
 from http.client import HTTPConnection
 
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,7 +13,8 @@ from rdl.database import Database
 from rdl.features.lineage import made_by
 from rdl.features.table import VALUES
 from rdl.mlops import score
-from rdl.mlops.requests import answer, newest
+from rdl.mlops.requests import Question, newest
+from rdl.mlops.scorer import Scorer
 from rdl.model import inputs
 from rdl.task.asked import RequestError
 from rdl.timeline import DAY, format_time
@@ -80,33 +80,33 @@ def test__score__altered_table__is_computed_with_a_warning(project, database, ta
     assert pq.read_table(found.path).equals(pq.read_table(wanted.path))
 
 
-def test__answer__known_entity_at_the_tables_moment__asks_the_database_nothing(tonight, task, model, as_of, nothing_computed):
-    tables = model.tables(tonight)
+def test__answer__known_entity_at_the_tables_moment__asks_the_database_nothing(tonight, model, as_of, nothing_computed):
+    scorer = Scorer.on(tonight, model)
     nothing_computed()
-    found = answer(tonight, task, model, pd.DataFrame({"customer_id": [105, 120, 105]}), tables)
+    found = scorer.answer(Question({"customer_id": [105, "120", 105.0]}))
     assert found.cutoff.tolist() == [as_of] * 3
-    said = answer(tonight, task, model, pd.DataFrame({"customer_id": [105], "as_of": [format_time(as_of)]}), tables)
+    said = scorer.answer(Question({"customer_id": [105], "as_of": [format_time(as_of)]}))
     assert said.prediction[0] == found.prediction[0] == found.prediction[2]
 
 
-def test__answer__anything_else__is_answered_as_without_the_table(tonight, database, task, model, as_of):
-    tables = model.tables(tonight)
-    request = pd.DataFrame({"customer_id": [105, 110, 120], "as_of": [format_time(as_of), None, "2025-11-01"]})
-    found = answer(tonight, task, model, request, tables)
-    plain = answer(database, task, model, request.assign(as_of=[format_time(as_of), format_time(as_of), "2025-11-01"]))
+def test__answer__anything_else__is_answered_as_without_the_table(tonight, database, model, as_of):
+    scorer, keys = Scorer.on(tonight, model), [105, 110, 120]
+    found = scorer.answer(Question({"customer_id": keys, "as_of": [format_time(as_of), None, "2025-11-01"]}))
+    moments = [format_time(as_of), format_time(as_of), "2025-11-01"]
+    plain = Scorer.on(database, model).answer(Question({"customer_id": keys, "as_of": moments}))
     assert found.cutoff.tolist() == plain.cutoff.tolist()
     assert found.prediction.tolist() == plain.prediction.tolist()
-    assert answer(tonight, task, model, pd.DataFrame({"customer_id": [105.0]}), tables).prediction[0] == found.prediction[0]
+    assert scorer.answer(Question({"customer_id": [105.0]})).prediction[0] == found.prediction[0]
     with pytest.raises(RequestError, match="unknown customer_id 1"):
-        answer(tonight, task, model, pd.DataFrame({"customer_id": [1]}), tables)
+        scorer.answer(Question({"customer_id": [1]}))
 
 
-def test__answer__no_moment_named_and_an_old_table__is_about_the_end_of_the_data(copy, database, task, model):
+def test__answer__no_moment_named_and_an_old_table__is_about_the_end_of_the_data(copy, database, model):
     mine = dataclasses.replace(database, project=copy)
     model.materialise(mine, newest(database) - DAY, copy.home / "tonight" / "churn" / "old")
-    tables = model.tables(mine)
-    assert len(tables) == 1
-    assert answer(mine, task, model, pd.DataFrame({"customer_id": [105]}), tables).cutoff.tolist() == [newest(database)]
+    scorer = Scorer.on(mine, model)
+    assert len(scorer.tables) == 1
+    assert scorer.answer(Question({"customer_id": [105]})).cutoff.tolist() == [newest(database)]
 
 
 @pytest.mark.slow
