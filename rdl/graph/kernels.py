@@ -26,7 +26,7 @@ _LAST_EPOCH = 2**31 - 2
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _mix(x: Any) -> Any:
+def mix(x: Any) -> Any:
     """The finaliser of splitmix64."""
     x = (x ^ (x >> _U30)) * _MULTIPLY_1
     x = (x ^ (x >> _U27)) * _MULTIPLY_2
@@ -37,10 +37,10 @@ def _mix(x: Any) -> Any:
 def seed_keys(seed: np.uint64, entity: Int64s, cutoff: Int64s) -> UInt64s:
     """The random key of every seed, from (seed, entity, cutoff) and nothing else. Returns uint64[n]."""
     keys = np.empty(len(entity), np.uint64)
-    start = _mix(seed + GOLDEN)
+    start = mix(seed + GOLDEN)
     for i in range(len(entity)):
-        key = _mix((start ^ np.uint64(entity[i])) + GOLDEN)
-        keys[i] = _mix((key ^ np.uint64(cutoff[i])) + GOLDEN)
+        key = mix((start ^ np.uint64(entity[i])) + GOLDEN)
+        keys[i] = mix((key ^ np.uint64(cutoff[i])) + GOLDEN)
     return keys
 
 
@@ -123,7 +123,7 @@ def take_children(
         begin, count = start[i], valid[i]
         take = min(count, most)
         if take < count and uniform:
-            state = _mix(_mix(keys[owner[i]] ^ salt) ^ np.uint64(node[i]))
+            state = mix(mix(keys[owner[i]] ^ salt) ^ np.uint64(node[i]))
             _draw(rows, begin, count, take, state, mark, row_out, at)
         else:
             last = begin + count - take
@@ -145,12 +145,12 @@ def _draw(rows: Int32s, begin: int, count: int, take: int, state: np.uint64, mar
     for j in range(count - take, count):
         state += GOLDEN
         span = np.uint64(j + 1)
-        product = (_mix(state) >> _U32) * span
+        product = (mix(state) >> _U32) * span
         if (product & _LOW) < span:  # Lemire: redraw the few values that would make the remainder uneven
             uneven = (np.uint64(0x100000000) - span) % span
             while (product & _LOW) < uneven:
                 state += GOLDEN
-                product = (_mix(state) >> _U32) * span
+                product = (mix(state) >> _U32) * span
         drawn = np.int64(product >> _U32)
         pick = j if mark[drawn] == epoch else drawn
         mark[pick] = epoch
