@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from rdl.cli import database, features, models, pipelines, relbench, schema, task, tasks
+from rdl.cli import database, features, models, pipelines, registry, relbench, schema, task, tasks
 from rdl.errors import RdlError
 
 app = typer.Typer(
@@ -33,6 +33,10 @@ for command in (
     models.evaluate,
     models.score,
     models.serve,
+    registry.models,
+    registry.promote,
+    registry.rollback,
+    registry.audit,
     pipelines.run,
 ):
     app.command()(command)

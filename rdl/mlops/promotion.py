@@ -142,8 +142,18 @@ def _write(client: "MlflowClient", version: Version, how: str, reason: str, deci
     client.set_model_version_tag(version.name, version.number, DECISION, how)
     client.set_model_version_tag(version.name, version.number, REASON, reason[:_LONGEST])
     if decision is not None:
-        client.set_model_version_tag(version.name, version.number, DETAIL, json.dumps(decision.to_json())[:_LONGEST])
+        client.set_model_version_tag(version.name, version.number, DETAIL, _detail(decision))
     known = client.get_model_version(version.name, version.number).description or ""
     line = reason if reason.startswith(how) else f"{how}: {reason}"
     client.update_model_version(version.name, version.number, "\n".join(filter(None, [known, f"- {line}"]))[-_LONGEST:])
     log.info("%s version %s %s", version.name, version.number, line)
+
+
+def _detail(decision: Decision) -> str:
+    """The decision as JSON that a tag has room for: without the sentences, where they are too long."""
+    whole = decision.to_json()
+    text = json.dumps(whole)
+    if len(text) <= _LONGEST:
+        return text
+    checks = {name: {"passes": check["passes"]} for name, check in whole["checks"].items()}
+    return json.dumps({"passes": whole["passes"], "checks": checks, "comparison": whole["comparison"]})
