@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from rdl.database import Engine
 from rdl.database.engine import load_sql, quote
-from rdl.features import kernels
 from rdl.features.compile import ALIKE, HISTORY, chain_sql, climb
-from rdl.features.events import Keys, read_events
+from rdl.features.engine import kernels
+from rdl.features.engine.events import Keys, read_events
 from rdl.features.plan import Block
 from rdl.timeline import NEVER
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rdl.database import Engine
-from rdl.features import kernels
 from rdl.features.alike import Cohorts
 from rdl.features.compile import HISTORY
-from rdl.features.evaluate import Evaluator, Share, Table
+from rdl.features.engine import kernels
+from rdl.features.engine.evaluate import Evaluator, Share, Table
 from rdl.features.families import calendar
 from rdl.features.plan import Anchor, Block, Feature, FeaturePlan
 from rdl.task.seeds import History, Seeds

@@ -1,7 +1,7 @@
 """A fitted model: members, their blend, and everything that prediction needs except the rows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,41 @@ from numpy.typing import NDArray
 
 from rdl.boost import blend
 from rdl.database import Database
-from rdl.errors import SchemaError, nearest
+from rdl.errors import SchemaError, UsageError, nearest
 from rdl.features import FeaturePlan, FeatureTable, fitting_tables, materialise
-from rdl.features.table import TableFacts
+from rdl.features.kept.table import TableFacts
 from rdl.model.inputs import Batch, Past, Prepared, Source
 from rdl.model.member import FittedMember
 from rdl.model.settings import Choices
+from rdl.model.uncertainty import LOWER, UPPER
 from rdl.task import Seeds, Task
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """[n, …] blended, calibrated predictions (see `FittedMember.predict`), and those of every member."""
+    """Predictions of n seeds.
+
+    Attributes:
+        prediction: [n, …] blended, calibrated predictions (see `FittedMember.predict`).
+        members: those of every member.
+        beside: how sure they are, as columns [n] or [n, classes] by name: see `rdl.model.uncertainty`.
+        sizes: [n, 2] how large a regression's residual was expected to be below and above.
+    """
 
     prediction: NDArray[Any]
     members: Mapping[str, NDArray[Any]]
+    beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    sizes: NDArray[np.float64] = field(default_factory=lambda: np.ones((0, 2)))
+
+    @property
+    def lower(self) -> NDArray[np.float64] | None:
+        """[n] lower ends of the first level's intervals, where there are any."""
+        return self.beside.get(LOWER)
+
+    @property
+    def upper(self) -> NDArray[np.float64] | None:
+        """[n] upper ends of the first level's intervals, where there are any."""
+        return self.beside.get(UPPER)
 
 
 @dataclass(frozen=True)
@@ -98,11 +118,41 @@ class Model:
         """Predictions of inputs that were prepared with this model's plan."""
         if not batch.parts:
             nothing = np.empty((0, *self.task.shape))
-            return Predictions(nothing, dict.fromkeys(self.fitted, nothing))
+            sizes = np.ones((0, 2))
+            beside = self.choices.uncertainty.columns(self.task, nothing, sizes)
+            return Predictions(nothing, dict.fromkeys(self.fitted, nothing), beside, sizes)
         found = [self._answers(source, inputs) for _, inputs in batch.parts]
         members = {name: batch.gather([of[name] for of in found]) for name in self.fitted}
+        mixed = [self._mixed(part) for part in found]
+        sure = self.choices.uncertainty
+        parts = zip(batch.parts, mixed, strict=True)
+        sizes = batch.gather([sure.sizes(inputs.features, part) for (_, inputs), part in parts])
+        prediction = batch.gather(mixed)
+        return Predictions(prediction, members, sure.columns(self.task, prediction, sizes), sizes)
+
+    def telling(self, levels: Sequence[float] | None = None, quantiles: Sequence[float] | None = None) -> "Model":
+        """The same model, whose predictions have other levels of intervals or sets beside them, and other quantiles.
+
+        Raises:
+            UsageError: it was fitted without any.
+        """
+        sure = self.choices.uncertainty
+        if sure.regions is None:
+            raise UsageError(
+                f"the model of {self.task.name!r} knows no intervals: its task is {self.task.kind.value}, or it was fitted without",
+                fix="fit it with a level: --intervals 0.9",
+            )
+        told = replace(
+            sure,
+            levels=sure.levels if levels is None else tuple(levels),
+            quantiles=sure.quantiles if quantiles is None else tuple(quantiles),
+        )
+        return replace(self, choices=replace(self.choices, uncertainty=told))
+
+    def _mixed(self, members: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """[n, …] the calibrated blend."""
         mixed, calibration = blend(members, self.weights, self.task.kind), self.choices.calibration
-        return Predictions(mixed if calibration is None else calibration.apply(mixed, self.task.kind), members)
+        return mixed if calibration is None else calibration.apply(mixed, self.task.kind)
 
     def _answers(self, source: Source, inputs: Prepared) -> dict[str, NDArray[Any]]:
         """Every member's predictions of one part, whose candidates are let go when it is done."""

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rdl.features import tables_of
-from rdl.features.lineage import made_by
+from rdl.features.kept.lineage import made_by
 from rdl.pipeline import read_pipeline, run_pipeline
 from rdl.pipeline.source import open_source
 from rdl.timeline import format_time
@@ -58,7 +58,7 @@ rows    = 500
 
 SERVE = """
 import sys
-from rdl.features import table
+from rdl.features.kept import table
 from rdl.mlops import serve
 from rdl.project import open_project
 

@@ -7,11 +7,11 @@ from rdl.database import Column, Semantic, quote
 from rdl.features.chain import Chain, ascents
 from rdl.features.families.family import Context, Family
 from rdl.features.plan import Anchor, Feature, Measure
+from rdl.features.proposing.survey import WORDED
+from rdl.features.proposing.words import single, spoken
 from rdl.features.reading import PARTS, finite_sql, moment_sql, part_sql
-from rdl.features.survey import WORDED
 from rdl.features.text import TESTS, text_sql
 from rdl.features.uses import Uses
-from rdl.features.words import single, spoken
 from rdl.timeline import visible_sql
 
 NAME = "attributes"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from rdl.database import Schema
 from rdl.features.chain import timed
 from rdl.features.plan import Anchor, Block, Feature, PlanSettings
-from rdl.features.rhythm import rhythmic
-from rdl.features.survey import Survey
+from rdl.features.proposing.rhythm import rhythmic
+from rdl.features.proposing.survey import Survey
+from rdl.features.proposing.words import Speaker, measured
 from rdl.features.uses import Uses
-from rdl.features.words import Speaker, measured
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from rdl.features.families.family import Context, Family
 from rdl.features.plan import Anchor, Feature
+from rdl.features.proposing.words import single, spoken
 from rdl.features.uses import Uses
-from rdl.features.words import single, spoken
 
 NAME = "sequence"
 

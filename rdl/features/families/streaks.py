@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from rdl.features.families.family import Context, Family
 from rdl.features.plan import Feature
+from rdl.features.proposing.words import marked, span
 from rdl.features.uses import GAP, POSITION, Uses
-from rdl.features.words import marked, span
 
 NAME = "streaks"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from rdl.features.families.family import Context, Family
 from rdl.features.plan import Block, Feature, describe
+from rdl.features.proposing.words import span, spoken
 from rdl.features.uses import POSITION, Uses
-from rdl.features.words import span, spoken
 
 NAME = "variety"
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from rdl.features.families.family import Context, Family
 from rdl.features.plan import Anchor, Feature, describe
+from rdl.features.proposing.words import span
 from rdl.features.uses import MOMENT, POSITION, Uses
-from rdl.features.words import span
 
 NAME = "windows"
 _SAYS = {"mean": "mean", "std": "spread", "min": "least", "max": "greatest"}

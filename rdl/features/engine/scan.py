@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rdl.features import kernels
-from rdl.features.events import Events
-from rdl.features.pieces import Piece, Pieces, Unsupported
+from rdl.features.engine import kernels
+from rdl.features.engine.events import Events
+from rdl.features.engine.pieces import Piece, Pieces, Unsupported
 from rdl.features.plan import Block
 
 Int = NDArray[np.int64]

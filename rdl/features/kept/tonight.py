@@ -15,10 +15,10 @@ from numpy.lib.format import open_memmap
 
 from rdl.database import Database, quote
 from rdl.errors import TaskError
+from rdl.features.kept.parts import joined
+from rdl.features.kept.table import ABOUT, BLOCK, CODES, KEYS, ROW, SUMS, VALUES, TableFacts, block_sums, table_key
 from rdl.features.matrix import FeatureMatrix, compute_features
-from rdl.features.parts import joined
 from rdl.features.plan import FeaturePlan
-from rdl.features.table import ABOUT, BLOCK, CODES, KEYS, ROW, SUMS, VALUES, TableFacts, block_sums, table_key
 from rdl.task import entity_keys
 from rdl.task.seeds import History, Seeds
 from rdl.task.task import Task

@@ -8,8 +8,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rdl.database.engine import connect
-from rdl.features import compute_features, kernels
-from rdl.features.evaluate import Evaluator
+from rdl.features import compute_features
+from rdl.features.engine import kernels
+from rdl.features.engine.evaluate import Evaluator
 from rdl.features.matrix import compute_parts
 from rdl.features.plan import Anchor
 from rdl.task import History, Seeds
@@ -57,7 +58,7 @@ def test__kernels__no_seeds_and_no_history__same_as_sql(tmp_path):
 
 
 def test__kernels__no_block_falls_back(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr("rdl.features.evaluate.Evaluator._run_sql", None)
+    monkeypatch.setattr("rdl.features.engine.evaluate.Evaluator._run_sql", None)
     world = worlds.make(4)
     with world.engine(tmp_path) as engine:
         assert len(compute_features(plan_of(world, engine), engine, seeds_of(4, 6), history_of(world))) == 25
@@ -125,7 +126,7 @@ def test__order_times__long_and_short_groups_in_any_order__stable():
 @pytest.mark.parametrize("grid", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test__compute_parts__few_seeds_a_part__same_as_at_once(tmp_path, monkeypatch, grid):
     if not grid:
-        monkeypatch.setattr("rdl.features.evaluate.Evaluator.expect", lambda *_: None)
+        monkeypatch.setattr("rdl.features.engine.evaluate.Evaluator.expect", lambda *_: None)
     world, seeds = worlds.make(7, users=9), seeds_of(7, 9, n=60, span=4 if grid else 60)
     with world.engine(tmp_path) as engine:
         plan = plan_of(world, engine)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rdl.features import compute_features, kept_features, store
-from rdl.features.lineage import Lineage, bounds, history_digests
+from rdl.features import compute_features, kept_features
+from rdl.features.kept import store
+from rdl.features.kept.lineage import Lineage, bounds, history_digests
 from rdl.task import Seeds
 from rdl.timeline import DAY
 from tests.features.growing import FIRST, START, make_history, make_plan, tables, write

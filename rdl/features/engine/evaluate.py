@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from rdl.database import Engine, quote
 from rdl.features.chain import Chain
 from rdl.features.compile import POINTS, compile_block, fact_table, group_query, parents_query
-from rdl.features.events import Keys, read_events
-from rdl.features.flat import WANTED, FlatBlock, climb_rows, evaluate_flat, flat_block
-from rdl.features.pieces import Unsupported
+from rdl.features.engine.events import Keys, read_events
+from rdl.features.engine.flat import WANTED, FlatBlock, climb_rows, evaluate_flat, flat_block
+from rdl.features.engine.pieces import Unsupported
+from rdl.features.engine.records import Parents, distinct_pairs, mean_over
+from rdl.features.engine.scan import Overflow, Scan
 from rdl.features.plan import Anchor, Block, Feature, FeaturePlan
-from rdl.features.records import Parents, distinct_pairs, mean_over
-from rdl.features.scan import Overflow, Scan
 from rdl.timeline import NEVER, visible
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class Evaluator:
             if flat is None or not self._run_flat(flat, block, points, wanted, result):
                 self._run_sql(block, features, points, result)
         self._parents.update(((block.name, ascent), found) for ascent, found in parents.items())
-        return Table(result.values, *_codes(result.categories, len(key)))
+        return Table(result.values, *_codes(result.categories, len(key), len(result.categorical)))
 
     def groups(self, block: Block, entity: Int, as_of: Int) -> Int:
         """The group of each entity [n] in a PEERS block; -1, which is nobody's, where its column is null or not visible yet."""
@@ -252,7 +252,7 @@ class _Result:
 
     def __init__(self, features: tuple[Feature, ...], points: int, parents: dict[Chain, Parents]) -> None:
         self._numeric = [i for i, f in enumerate(features) if not f.categorical]
-        self._categorical = [f"f{i}" for i, f in enumerate(features) if f.categorical]
+        self.categorical = [f"f{i}" for i, f in enumerate(features) if f.categorical]
         self.values = np.full((points, len(self._numeric)), np.nan, dtype=np.float32)
         self.categories: list[pl.DataFrame] = []
         self.parents = parents
@@ -265,7 +265,7 @@ class _Result:
                 self.values[point, j] = direct[i]
             else:
                 self.values[own, j] = frame[f"f{i}"].to_numpy()
-        self.categories.append(frame.select("_point", *self._categorical))
+        self.categories.append(frame.select("_point", *self.categorical))
 
 
 def _every(share: Share, count: int, bucket: int) -> str:
@@ -275,8 +275,10 @@ def _every(share: Share, count: int, bucket: int) -> str:
     return " AND ".join(parts) or "{key} IS NOT NULL"
 
 
-def _codes(parts: list[pl.DataFrame], n: int) -> tuple[NDArray[np.int32], tuple[tuple[str, ...], ...]]:
-    """Categorical columns of all buckets as codes [n, c] into sorted levels."""
+def _codes(parts: list[pl.DataFrame], n: int, columns: int) -> tuple[NDArray[np.int32], tuple[tuple[str, ...], ...]]:
+    """Categorical columns of all buckets as codes [n, c] into sorted levels; of no buckets, where there are no points."""
+    if not parts:
+        return np.full((n, columns), -1, dtype=np.int32), ((),) * columns
     frame = pl.concat(parts)
     names = [c for c in frame.columns if c != "_point"]
     point = frame["_point"].to_numpy()

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from rdl.database import Database
 from rdl.database.pruning import TONIGHT, mark_used
 from rdl.errors import ModelFileError
-from rdl.features.lineage import made_by
+from rdl.features.kept.lineage import made_by
 from rdl.features.matrix import FeatureMatrix
 from rdl.features.plan import FeaturePlan
 from rdl.task.seeds import Int, Seeds

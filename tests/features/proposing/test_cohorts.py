@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rdl.features import PlanSettings, compute_features, plan_features, survey_database
-from rdl.features.cohorts import MOST_COHORTS
+from rdl.features.proposing.cohorts import MOST_COHORTS
 from rdl.task import History, Seeds
 from rdl.timeline import DAY, NEVER
 from tests.features import worlds

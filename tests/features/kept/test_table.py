@@ -9,12 +9,12 @@ import pytest
 
 from rdl.errors import ModelFileError, TaskError
 from rdl.features import compute_features, fitting_tables, materialise, tables_of
-from rdl.features.table import ABOUT, BLOCK, CODES, KEYS, SUMS, VALUES, FeatureTable, read_facts
-from rdl.features.tonight import CHUNK
+from rdl.features.kept.table import ABOUT, BLOCK, CODES, KEYS, SUMS, VALUES, FeatureTable, read_facts
+from rdl.features.kept.tonight import CHUNK
 from rdl.task import Seeds
 from rdl.timeline import DAY
 from tests.features.growing import FIRST, MEMBERS, make_history, make_plan, make_task, tables, write
-from tests.features.test_store import assert_same
+from tests.features.kept.test_store import assert_same
 
 AS_OF = FIRST + 50 * DAY
 
@@ -68,7 +68,7 @@ def test__table__any_entities__equal_the_computation(database, plan, made, asked
 def test__materialise__any_chunk__gives_the_same_files(database, task, plan, made, tmp_path, monkeypatch):
     folder, facts = made
     for module in ("tonight", "table"):
-        monkeypatch.setattr(f"rdl.features.{module}.BLOCK", 8)
+        monkeypatch.setattr(f"rdl.features.kept.{module}.BLOCK", 8)
     parts = materialise(database, task, plan, AS_OF, make_history(), tmp_path / "parts", chunk=8)
     whole = materialise(database, task, plan, AS_OF, make_history(), tmp_path / "whole", chunk=CHUNK)
     assert parts.rows == facts.rows > 16
@@ -119,7 +119,7 @@ def test__fitting_tables__other_rows_plan_task_or_code__do_not_fit(home, databas
     assert fitting_tables(mine, replace(task, label_sql=task.label_sql + " "), plan) == ()
     assert fitting_tables(mine, replace(task, name="other"), plan) == ()
     assert fitting_tables(mine, replace(task, path=task.path.parent / "moved.sql"), plan)
-    monkeypatch.setattr("rdl.features.table.made_by", lambda: "other code")
+    monkeypatch.setattr("rdl.features.kept.table.made_by", lambda: "other code")
     assert fitting_tables(mine, task, plan) == ()
     assert len(tables_of(mine, "active")) == 1
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from rdl.database import Column, Semantic, Table
 from rdl.features.plan import Measure, PlanSettings
-from rdl.features.survey import WORDED, ColumnSurvey, Survey
+from rdl.features.proposing.survey import WORDED, ColumnSurvey, Survey
 from rdl.features.text import HAS, LENGTH
 
 SCALE_BITS = 32

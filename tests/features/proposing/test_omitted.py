@@ -8,8 +8,8 @@ import pytest
 
 from rdl.database import Column, Reference, Schema, Semantic, Table
 from rdl.features import FeaturePlan, PlanSettings, plan_features, survey_database
-from rdl.features.omitted import columns_read
-from rdl.features.survey import ColumnSurvey, ReferenceSurvey, Survey
+from rdl.features.proposing.omitted import columns_read
+from rdl.features.proposing.survey import ColumnSurvey, ReferenceSurvey, Survey
 from rdl.timeline import DAY, NEVER
 from tests.features import worlds
 
@@ -55,7 +55,7 @@ def test__omitted__columns_that_say_nothing__are_named_with_the_reason(surveyed)
 def test__budget__many_features__far_groups_go_whole_and_are_named(surveyed, caplog):
     schema, survey = surveyed
     whole = plan_features(schema, "users", SETTINGS, survey)
-    with caplog.at_level(logging.INFO, logger="rdl.features.budget"):
+    with caplog.at_level(logging.INFO, logger="rdl.features.proposing.budget"):
         small = plan_features(schema, "users", replace(SETTINGS, budget=150), survey)
     assert len(whole.features) > 300
     assert 100 < len(small.features) <= 150

@@ -31,7 +31,7 @@ def test__survey__sample_of_keys__tells_about_the_same(tmp_path: Path, monkeypat
     database = write(tmp_path, tables())
     with database.engine() as engine:
         whole = survey_database(engine, database.schema, "users", CUTOFF)
-        monkeypatch.setattr("rdl.features.survey.SAMPLE", 400)
+        monkeypatch.setattr("rdl.features.proposing.survey.SAMPLE", 400)
         part = survey_database(engine, database.schema, "users", CUTOFF)
     assert part != whole
     assert part.columns == whole.columns

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rdl.database import Engine
-from rdl.features import kernels
+from rdl.features.engine import kernels
 from rdl.timeline import ALWAYS
 
 Int = NDArray[np.int64]

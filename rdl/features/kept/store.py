@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from rdl.database import Database
 from rdl.database.pruning import mark_used, prune
-from rdl.features.lineage import Lineage, reads_history
+from rdl.features.kept.lineage import Lineage, reads_history
+from rdl.features.kept.parts import Cells, Part, joined, places, read_part, write_part
 from rdl.features.matrix import FeatureMatrix, compute_features
-from rdl.features.parts import Cells, Part, joined, places, read_part, write_part
 from rdl.features.plan import Feature, FeaturePlan
 from rdl.task.seeds import History, Int, Seeds
 

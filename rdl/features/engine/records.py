@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rdl.features import kernels
+from rdl.features.engine import kernels
 
 Int = NDArray[np.int64]
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from rdl.database import Engine
 from rdl.database.engine import load_sql, quote
-from rdl.features import kernels
 from rdl.features.chain import Chain
 from rdl.features.compile import chain_sql, climb, column_sql, fact_table, number_sql, parent_joins
+from rdl.features.engine import kernels
+from rdl.features.engine.pieces import Pieces
+from rdl.features.engine.scan import Scan
 from rdl.features.families import FAMILIES
-from rdl.features.pieces import Pieces
 from rdl.features.plan import Anchor, Block, Feature, Measure
-from rdl.features.scan import Scan
 from rdl.timeline import NEVER
 
 WANTED = "<wanted>"

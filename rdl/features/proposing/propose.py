@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from rdl.database import Schema, Table
-from rdl.features.budget import within_budget
 from rdl.features.chain import Chain, ascents, descents, timed
-from rdl.features.cohorts import alikes
 from rdl.features.families import FAMILIES, Context, calendar, relative
-from rdl.features.measures import categorical, conditional_measures, label_measures, measures_of, token_measures
-from rdl.features.omitted import name_collisions, unread_columns
 from rdl.features.plan import Anchor, Block, FeaturePlan, PlanSettings
-from rdl.features.survey import Survey
-from rdl.features.words import Speaker
+from rdl.features.proposing.budget import within_budget
+from rdl.features.proposing.cohorts import alikes
+from rdl.features.proposing.measures import categorical, conditional_measures, label_measures, measures_of, token_measures
+from rdl.features.proposing.omitted import name_collisions, unread_columns
+from rdl.features.proposing.survey import Survey
+from rdl.features.proposing.words import Speaker
 
 MOST_MEASURES = 40
 """Of a table that has more, each is told by its main features only."""

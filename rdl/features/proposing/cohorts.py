@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rdl.database import Column, Schema, Semantic
 from rdl.features.chain import Chain, ascents
 from rdl.features.plan import Anchor, Block, Measure, PlanSettings
-from rdl.features.survey import Survey
+from rdl.features.proposing.survey import Survey
 
 MOST_COHORTS = 8
 """Blocks of this kind; each reads all past labels."""

@@ -8,7 +8,7 @@ from rdl.database import open_database
 from rdl.database.demo import write_demo
 from rdl.features import PlanSettings, plan_features, survey_database
 from rdl.features.chain import Hop
-from rdl.features.words import many, one, role, span, spoken
+from rdl.features.proposing.words import many, one, role, span, spoken
 from rdl.project import open_project
 from rdl.timeline import DAY, parse_time
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdl.features import PlanSettings, plan_features, survey_database
-from rdl.features.rhythm import DENSE, SPARSE, rhythmic
+from rdl.features.proposing.rhythm import DENSE, SPARSE, rhythmic
 from rdl.timeline import DAY, NEVER
 from tests.features import worlds
 

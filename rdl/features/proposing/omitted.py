@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rdl.database import Column, Schema, Semantic, Table
 from rdl.features.chain import ascents, descents
 from rdl.features.plan import Block, Feature, Omission
-from rdl.features.survey import Survey
+from rdl.features.proposing.survey import Survey
 
 
 def unread_columns(
