@@ -6,15 +6,27 @@ import torch
 from torch_geometric.data import HeteroData
 
 from rdl.graph import GraphStore, Sampler
-from rdl.graph.batch import iterate_batches
+from rdl.graph.batch import divide, iterate_batches
+from rdl.graph.torch_sampler import TorchSampler
 from rdl.task import Seeds
 
 
 def stream(
-    store: GraphStore, sampler: Sampler, seeds: Seeds, batch_size: int, shuffle_seed: int | None = None
+    store: GraphStore,
+    sampler: Sampler | TorchSampler,
+    seeds: Seeds,
+    batch_size: int,
+    shuffle_seed: int | None = None,
+    workers: int = 1,
 ) -> Iterator[HeteroData]:
-    """`iterate_batches`, each batch passed through `with_times`."""
-    for batch in iterate_batches(store, sampler, seeds, batch_size, shuffle_seed):
+    """`iterate_batches`, each batch passed through `with_times`; or the same batches made on a device, by a sampler there."""
+    if isinstance(sampler, TorchSampler):
+        for place in divide(len(seeds), batch_size, shuffle_seed):
+            batch = sampler.batch(seeds[place])
+            batch[sampler.entity_table].input_id = torch.from_numpy(place)
+            yield batch
+        return
+    for batch in iterate_batches(store, sampler, seeds, batch_size, shuffle_seed, workers):
         yield with_times(store, batch)
 
 

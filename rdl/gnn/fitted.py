@@ -23,6 +23,7 @@ from rdl.gnn.batches import stream
 from rdl.gnn.model import Blueprint, GraphModel
 from rdl.gnn.once import Kept, KeptRows
 from rdl.graph import GraphStore, Sampler
+from rdl.graph.torch_sampler import TorchSampler
 from rdl.task import History, Seeds
 
 FORMAT = 2
@@ -69,7 +70,7 @@ class FittedGnn:
         with fixed_threads(self.plan.settings.threads):
             return embed(model, self.plan, store, sampler, seeds, history)
 
-    def _ready(self, store: GraphStore) -> tuple[GraphModel, Sampler]:
+    def _ready(self, store: GraphStore) -> tuple[GraphModel, Sampler | TorchSampler]:
         """The network with its weights, and its sampler on `store`; GraphError for a graph of another schema."""
         if (tuple(store.node_types), tuple(store.edge_types)) != (self.plan.tables, self.plan.edges):
             raise GraphError("the graph's tables or references are not those of the fit", fix="fit the model again")
@@ -107,7 +108,7 @@ class FittedGnn:
 
 
 def predict(
-    model: GraphModel, plan: Blueprint, store: GraphStore, sampler: Sampler, seeds: Seeds, history: History | None
+    model: GraphModel, plan: Blueprint, store: GraphStore, sampler: Sampler | TorchSampler, seeds: Seeds, history: History | None
 ) -> NDArray[np.float64]:
     """Predictions [n, …] of a model in evaluation mode, batch by batch."""
     outputs = np.empty((len(seeds), *plan.answer.shape), np.float64)
@@ -117,7 +118,7 @@ def predict(
 
 
 def embed(
-    model: GraphModel, plan: Blueprint, store: GraphStore, sampler: Sampler, seeds: Seeds, history: History | None
+    model: GraphModel, plan: Blueprint, store: GraphStore, sampler: Sampler | TorchSampler, seeds: Seeds, history: History | None
 ) -> NDArray[np.float32]:
     """The last hidden vectors [n, channels] of a model in evaluation mode, batch by batch."""
     outputs = np.empty((len(seeds), plan.settings.channels), np.float32)
@@ -131,7 +132,7 @@ def _evaluated(
     call: Callable[[Any, Tensor, Kept | None], Tensor],
     plan: Blueprint,
     store: GraphStore,
-    sampler: Sampler,
+    sampler: Sampler | TorchSampler,
     seeds: Seeds,
     history: History | None,
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
@@ -142,10 +143,10 @@ def _evaluated(
     channels = plan.settings.channels
     kept = {name: KeptRows(table.rows, channels, device) for name, table in store.tables.items()} if several else None
     model.eval()
-    for batch in stream(store, sampler, seeds, plan.settings.batch_size):
+    for batch in stream(store, sampler, seeds, plan.settings.batch_size, workers=plan.settings.workers):
         with torch.inference_mode():
             place = batch[plan.entity_table].input_id
-            output = call(batch.to(device), labels[place].to(device), kept)
+            output = call(batch.to(device), labels[place.cpu()].to(device), kept)
         yield place.cpu().numpy(), output
 
 
@@ -159,9 +160,11 @@ def past_features(plan: Blueprint, seeds: Seeds, history: History | None) -> NDA
     return past.PastLabels(given, plan.settings.history, mean, spread).features(seeds)
 
 
-def make_sampler(store: GraphStore, plan: Blueprint, seed: int) -> Sampler:
+def make_sampler(store: GraphStore, plan: Blueprint, seed: int) -> Sampler | TorchSampler:
     """The sampler that a network was trained with."""
-    return Sampler(store, plan.entity_table, plan.settings.fanouts, plan.settings.strategy, seed, plan.settings.window)
+    settings = plan.settings
+    sampler = Sampler(store, plan.entity_table, settings.fanouts, settings.strategy, seed, settings.window)
+    return TorchSampler(sampler, choose_device(settings.device)) if settings.sampling == "device" else sampler
 
 
 def choose_device(name: str) -> torch.device:

@@ -28,7 +28,9 @@ class GnnSettings:
         staleness: microseconds; each epoch every training seed's `as_of` is moved back by a draw from U(0, staleness).
         budget_s: seconds of wall time, or None for no limit.
         device: "auto" takes an accelerator where there is one.
-        threads: cores torch uses while fitting and predicting (another one prepares batches). Sums are split by it, so it is
+        sampling: where batches are made: on the "cpu", or on the "device", to which the graph is then copied. They are the same.
+        workers: threads that prepare batches on the CPU; they change nothing in them.
+        threads: cores torch uses while fitting and predicting (`workers` others prepare batches). Sums are split by it, so it is
             part of the result: a setting, and not what the machine has.
     """
 
@@ -52,15 +54,19 @@ class GnnSettings:
     staleness: int = 0
     budget_s: float | None = None
     device: str = "auto"
+    sampling: Literal["cpu", "device"] = "cpu"
+    workers: int = 1
     threads: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fanouts", tuple(int(f) for f in self.fanouts))
-        for name in ("channels", "buckets", "epochs", "epoch_seeds", "batch_size", "threads"):
+        for name in ("channels", "buckets", "epochs", "epoch_seeds", "batch_size", "workers", "threads"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", where="settings of the network", fix="give at least 1")
         if self.window is not None and self.window < 1:
             raise UsageError(f"window is {self.window}", where="settings of the network", fix="give microseconds, or none")
+        if self.sampling not in ("cpu", "device"):
+            raise UsageError(f"sampling on {self.sampling!r}", where="settings of the network", fix="use 'cpu' or 'device'")
         if not self.fanouts:
             raise UsageError("there is no fan-out", where="settings of the network", fix="give one number a hop, such as (32, 8)")
 

@@ -34,6 +34,9 @@ _log = logging.getLogger(__name__)
 SAMPLE = 1024
 """Training seeds whose neighbourhoods give the statistics of ages."""
 
+_NO_MATTER = ("epochs", "budget_s", "sampling", "workers")
+"""Settings that a run may go on with when they changed."""
+
 LEAST_STEPS = 40
 """Patience lasts at least so many steps: an epoch of few seeds teaches little."""
 
@@ -160,8 +163,8 @@ class _Run:
         labels = torch.from_numpy(past_features(self.plan, seeds, self.history))
         sampler = self.sampler
         if self.settings.strategy == "uniform":
-            sampler = make_sampler(self.store, self.plan, self.seed + 1_000_003 * epoch)
-        batches = stream(self.store, sampler, seeds, self.settings.batch_size, _mixed(self.seed, epoch))
+            sampler = self.sampler.seeded(self.seed + 1_000_003 * epoch)
+        batches = stream(self.store, sampler, seeds, self.settings.batch_size, _mixed(self.seed, epoch), self.settings.workers)
         total, whole = 0.0, True
         self.model.train()
         with seeded(self.seed, epoch):
@@ -256,9 +259,9 @@ def _copy(model: GraphModel) -> dict[str, Tensor]:
 
 
 def _run_key(plan: Blueprint, seed: int, labels: tuple[Labels | None, ...], histories: tuple[History | None, ...]) -> str:
-    """What decides the result, as a hash; not the number of epochs, nor the budget."""
+    """What decides the result of an epoch, as a hash."""
     values = plan.to_json()
-    values["settings"] = {k: v for k, v in values["settings"].items() if k not in ("epochs", "budget_s")}
+    values["settings"] = {k: v for k, v in values["settings"].items() if k not in _NO_MATTER}
     digest = hashlib.sha256(json.dumps([values, seed], sort_keys=True).encode())
     given = [(x.seeds.entity, x.seeds.cutoff, x.seeds.as_of, x.target) if x else () for x in labels]
     past = [(h.entity, h.cutoff, h.time, h.value) if h else () for h in histories]

@@ -4,7 +4,9 @@ Only the sampled rows are read from the store. A batch keeps row ids (`n_id`), s
 rows it read.
 """
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,34 +67,44 @@ def to_hetero_data(store: GraphStore, subgraph: Subgraph) -> "HeteroData":
 
 
 def iterate_batches(
-    store: GraphStore, sampler: Sampler, seeds: "Seeds", batch_size: int, shuffle_seed: int | None = None
+    store: GraphStore,
+    sampler: Sampler,
+    seeds: "Seeds",
+    batch_size: int,
+    shuffle_seed: int | None = None,
+    workers: int = 1,
 ) -> "Iterator[HeteroData]":
     """All seeds in batches of `batch_size`, in order or shuffled by `shuffle_seed`.
 
-    The entity type of each batch has `input_id` int64[s]: the positions of its seeds in `seeds`. One batch is prepared in
-    a thread while the one before it is in use.
+    The entity type of each batch has `input_id` int64[s]: the positions of its seeds in `seeds`. `workers` threads prepare the
+    batches after the one that is in use; how many they are changes nothing in them.
     """
     import torch
-
-    order = np.arange(len(seeds.entity))
-    if shuffle_seed is not None:
-        order = np.random.default_rng(shuffle_seed).permutation(order)
 
     def make(place: npt.NDArray[np.int64]) -> Any:
         data = to_hetero_data(store, sampler.sample(seeds[place]))
         data[sampler.entity_table].input_id = torch.from_numpy(place)
         return data
 
-    chunks = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="rdl-batch") as pool:
-        pending = [pool.submit(make, chunk) for chunk in chunks[:1]]
-        for following in [*chunks[1:], None]:
-            if not pending:
-                return
-            ready = pending.pop().result()
-            if following is not None:
-                pending.append(pool.submit(make, following))
-            yield ready
+    chunks = iter(divide(len(seeds.entity), batch_size, shuffle_seed))
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rdl-batch") as pool:
+        pending = deque(pool.submit(make, chunk) for chunk in islice(chunks, workers))
+        try:
+            while pending:
+                ready = pending.popleft().result()
+                pending.extend(pool.submit(make, chunk) for chunk in islice(chunks, 1))
+                yield ready
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def divide(count: int, batch_size: int, shuffle_seed: int | None = None) -> list[npt.NDArray[np.int64]]:
+    """The places 0..count - 1 in parts of `batch_size`, in order or shuffled."""
+    order = np.arange(count)
+    if shuffle_seed is not None:
+        order = np.random.default_rng(shuffle_seed).permutation(order)
+    return [order[start : start + batch_size] for start in range(0, count, batch_size)]
 
 
 def _columns(

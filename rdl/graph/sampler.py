@@ -10,7 +10,8 @@ Promises:
 """
 
 import threading
-from typing import TYPE_CHECKING, Literal
+from copy import copy
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
@@ -57,6 +58,12 @@ class Sampler:
         self._plan = plan_steps(store, entity_table, self.fanouts, self.hops)
         self._degree = max((int(np.diff(x.csc.offsets).max(initial=0)) for x in store.links), default=0)
         self._scratch = threading.local()
+
+    def seeded(self, seed: int) -> Self:
+        """The same sampler with another random seed; the graph's order is not proved again."""
+        other = copy(self)
+        other.seed = seed
+        return other
 
     @property
     def plan(self) -> list[list[Step]]:

@@ -94,6 +94,15 @@ def test__same_seed__identical_bits(strategy, kind):
     assert not same_weights(one, other)
 
 
+@pytest.mark.parametrize("strategy", ["last", "uniform"])
+@pytest.mark.parametrize("change", [{"workers": 3}, {"sampling": "device"}])
+def test__workers_and_the_place_of_sampling__change_nothing(strategy, change):
+    world, settings = make_shops(), replace(SMALL, epochs=2, strategy=strategy, fanouts=(3, 2))
+    one, other = (fit(world, settings=s) for s in (settings, replace(settings, **change)))
+    assert same_weights(one, other)
+    assert one.report["scores"] == other.report["scores"]
+
+
 def test__fit__leaves_torch_as_it_was():
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     fit(make_shops(), settings=replace(SMALL, epochs=1))
