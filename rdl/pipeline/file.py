@@ -7,6 +7,8 @@
     tasks   = ["churn"]
     [fit]                             # a section for each thing that the steps listed above read; all of it optional
     seed    = 0
+    [run]                             # how it runs, see `rdl.pipeline.operations`; so are [ready] and [on_failure]
+    limit   = "2 hours"
 
 Relative paths start at the current working directory, wherever the file itself lies: the same file can then be run on any folder,
 and a pipeline that ships with rdl writes nothing beside the package. Unknown keys, sections and steps are refused with the
@@ -16,7 +18,7 @@ nearest known one.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,12 @@ from pydantic import Field
 
 from rdl.database.engine import shipped
 from rdl.errors import PipelineError, ProjectError, nearest
+from rdl.pipeline.operations import Operations
 from rdl.pipeline.step import S, Settings, Step
 from rdl.pipeline.steps import STEPS
 from rdl.project import validate
 
+_OPERATIONS = [section.name for section in fields(Operations)]
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -50,6 +54,7 @@ class Pipeline:
         steps: in the order they run.
         tasks: what they run for.
         sections: the settings by section, defaults included.
+        operations: how it runs; no work depends on it.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Pipeline:
     steps: tuple[Step, ...]
     tasks: tuple[str, ...]
     sections: Mapping[str, Settings]
+    operations: Operations = field(default_factory=Operations)
 
 
 def read_pipeline(name: str | Path, registry: Mapping[str, Step] = STEPS, base: Path | None = None) -> Pipeline:
@@ -79,7 +85,8 @@ def read_pipeline(name: str | Path, registry: Mapping[str, Step] = STEPS, base: 
     base = base if base is not None else Path.cwd()
     project = (base / Path(head.project).expanduser()).resolve()
     home = (base / Path(head.home).expanduser()).resolve() if head.home is not None else project / ".rdl"
-    return Pipeline(head.name, path, project, home, steps, tuple(head.tasks), _sections(raw, steps, registry, path))
+    sections, operations = _sections(raw, steps, registry, path), _operations(raw, steps, path)
+    return Pipeline(head.name, path, project, home, steps, tuple(head.tasks), sections, operations)
 
 
 def find_pipeline(name: str | Path) -> Path:
@@ -106,7 +113,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _head(raw: Mapping[str, Any], registry: Mapping[str, Step], path: Path) -> _Head:
-    sections = {section for step in registry.values() for section in step.sections}
+    sections = {*_OPERATIONS, *(section for step in registry.values() for section in step.sections)}
     for key in raw:
         if key not in _Head.model_fields and key not in sections:
             raise PipelineError(f"unknown key {key!r}", where=str(path), fix=nearest(key, [*_Head.model_fields, *sections]))
@@ -141,16 +148,29 @@ def _steps(head: _Head, registry: Mapping[str, Step], path: Path) -> tuple[Step,
 def _sections(raw: Mapping[str, Any], steps: tuple[Step, ...], registry: Mapping[str, Step], path: Path) -> dict[str, Settings]:
     read = {name: kind for step in steps for name, kind in step.sections.items()}
     for name in raw:
-        if name not in _Head.model_fields and name not in read:
+        if name not in _Head.model_fields and name not in read and name not in _OPERATIONS:
             readers = sorted(step.name for step in registry.values() if name in step.sections)
             raise PipelineError(f"no step reads [{name}]", where=str(path), fix=f"remove it, or add one of: {', '.join(readers)}")
-    found = {}
-    for name, kind in sorted(read.items()):
-        section = raw.get(name, {})
-        if not isinstance(section, dict):
-            raise PipelineError(f"{name} = {section!r} is no section", where=str(path), fix=f"write [{name}] and its keys below")
-        found[name] = _validate(kind, section, f"{path}, [{name}]")
+    return {name: _section(raw, name, kind, path) for name, kind in sorted(read.items())}
+
+
+def _operations(raw: Mapping[str, Any], steps: tuple[Step, ...], path: Path) -> Operations:
+    found = Operations()
+    found = Operations(**{name: _section(raw, name, type(getattr(found, name)), path) for name in _OPERATIONS})
+    names = [step.name for step in steps]
+    for name in found.run.limits:
+        if name not in names:
+            raise PipelineError(
+                f"a limit of {name!r}, which is no step here", where=f"{path}, [run] limits", fix=nearest(name, names)
+            )
     return found
+
+
+def _section(raw: Mapping[str, Any], name: str, kind: type[S], path: Path) -> S:
+    section = raw.get(name, {})
+    if not isinstance(section, dict):
+        raise PipelineError(f"{name} = {section!r} is no section", where=str(path), fix=f"write [{name}] and its keys below")
+    return _validate(kind, section, f"{path}, [{name}]")
 
 
 def _validate(kind: type[S], raw: Mapping[str, Any], where: str) -> S:

@@ -8,27 +8,31 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from rdl.errors import PipelineError
+from rdl.pipeline.process import Process
 from rdl.pipeline.step import Done, Unit
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, asked INTEGER, as_of INTEGER, status TEXT NOT NULL,
-    started INTEGER NOT NULL, ended INTEGER, error TEXT
+    started INTEGER NOT NULL, ended INTEGER, error TEXT, process TEXT
 );
 CREATE TABLE IF NOT EXISTS steps (
     run TEXT NOT NULL REFERENCES runs(id), unit TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL,
     started INTEGER NOT NULL, ended INTEGER, rows INTEGER, outputs TEXT, facts TEXT, error TEXT,
+    cpu REAL, attempts INTEGER,
     PRIMARY KEY (run, unit)
 );
 CREATE INDEX IF NOT EXISTS steps_by_key ON steps (key, status);
 CREATE TABLE IF NOT EXISTS outputs (path TEXT PRIMARY KEY, key TEXT NOT NULL);
 """
+_LATER = (("runs", "process", "TEXT"), ("steps", "cpu", "REAL"), ("steps", "attempts", "INTEGER"))
+"""Columns that older ledgers lack."""
 
 
 class Status(StrEnum):
@@ -59,7 +63,12 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One unit of work in one run."""
+    """One unit of work in one run.
+
+    Attributes:
+        cpu: seconds of processors that it took, None where it did nothing.
+        attempts: how often it was begun; more than once where a source or sink was away.
+    """
 
     run: str
     unit: str
@@ -71,6 +80,8 @@ class StepRecord:
     outputs: tuple[Path, ...]
     facts: Mapping[str, Any]
     error: str | None
+    cpu: float | None = None
+    attempts: int | None = None
 
 
 class Ledger:
@@ -96,8 +107,8 @@ class Ledger:
         """
         with self._write() as connection:
             dead = _bury(connection, "pipeline = ? AND (asked IS ? OR as_of = ?)", (pipeline, asked, asked), now)
-            row = (run, pipeline, asked, asked, now)
-            connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, 'running', ?, NULL, NULL)", row)
+            row = (run, pipeline, asked, asked, now, json.dumps(asdict(Process.current())))
+            connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, 'running', ?, NULL, NULL, ?)", row)
         return dead
 
     def date_run(self, run: str, pipeline: str, as_of: int, now: int) -> tuple[str, ...]:
@@ -120,23 +131,38 @@ class Ledger:
             row = (run, str(unit), key, Status.RUNNING.value, now)
             connection.execute("INSERT INTO steps (run, unit, key, status, started) VALUES (?, ?, ?, ?, ?)", row)
 
-    def finish_step(self, run: str, done: Done, now: int) -> None:
+    def finish_step(self, run: str, done: Done, now: int, cpu: float = 0.0, attempts: int = 1) -> None:
         """Close a step as done, and make its outputs its own: one transaction."""
         with self._write() as connection:
             paths = [self._name(path) for path in done.outputs]
             connection.execute(
-                "UPDATE steps SET status = 'done', ended = ?, rows = ?, outputs = ?, facts = ? WHERE run = ? AND unit = ?",
-                (now, done.rows, json.dumps(paths), json.dumps(dict(done.facts)), run, str(done.unit)),
+                "UPDATE steps SET status = 'done', ended = ?, rows = ?, outputs = ?, facts = ?, cpu = ?, attempts = ? "
+                "WHERE run = ? AND unit = ?",
+                (now, done.rows, json.dumps(paths), json.dumps(dict(done.facts)), cpu, attempts, run, str(done.unit)),
             )
             connection.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?)", [(path, done.key) for path in paths])
 
-    def note_step(self, run: str, unit: Unit, key: str, status: Status, now: int, error: str | None = None) -> None:
-        """Write down a step that ended without work of its own: skipped, blocked, or failed."""
+    def note_step(
+        self,
+        run: str,
+        unit: Unit,
+        key: str,
+        status: Status,
+        now: int,
+        error: str | None = None,
+        *,
+        cpu: float | None = None,
+        attempts: int | None = None,
+    ) -> None:
+        """Write down a step that ended without work that counts: skipped, blocked, or failed."""
+        row = (run, str(unit), key, status.value, now, now, error, cpu, attempts)
         with self._write() as connection:
             connection.execute(
-                "INSERT INTO steps (run, unit, key, status, started, ended, error) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (run, unit) DO UPDATE SET status = excluded.status, ended = excluded.ended, error = excluded.error",
-                (run, str(unit), key, status.value, now, now, error),
+                "INSERT INTO steps (run, unit, key, status, started, ended, error, cpu, attempts) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (run, unit) DO UPDATE SET status = excluded.status, ended = excluded.ended, error = excluded.error, "
+                "cpu = excluded.cpu, attempts = excluded.attempts",
+                row,
             )
 
     def done(self, unit: Unit, key: str) -> Done | None:
@@ -155,17 +181,20 @@ class Ledger:
             return None
         return Done(unit, key, rows, paths, json.loads(facts))
 
-    def runs(self, limit: int = 20) -> tuple[RunRecord, ...]:
-        """The latest runs, newest first."""
+    def runs(self, limit: int = 20, pipeline: str | None = None) -> tuple[RunRecord, ...]:
+        """The latest runs, newest first; one whose process is gone has died, though nobody has written it down yet."""
         rows = self._read(
-            "SELECT id, pipeline, as_of, status, started, ended, error FROM runs ORDER BY started DESC, id DESC LIMIT ?", (limit,)
+            "SELECT id, pipeline, as_of, status, started, ended, error, process FROM runs WHERE coalesce(? = pipeline, true) "
+            "ORDER BY started DESC, id DESC LIMIT ?",
+            (pipeline, limit),
         )
-        return tuple(RunRecord(row[0], row[1], row[2], Status(row[3]), *row[4:]) for row in rows)
+        return tuple(RunRecord(row[0], row[1], row[2], _standing(Status(row[3]), row[7]), row[4], row[5], row[6]) for row in rows)
 
     def steps(self, run: str) -> tuple[StepRecord, ...]:
         """The steps of a run in the order they started."""
         rows = self._read(
-            "SELECT run, unit, key, status, started, ended, rows, outputs, facts, error FROM steps WHERE run = ? ORDER BY rowid",
+            "SELECT run, unit, key, status, started, ended, rows, outputs, facts, error, cpu, attempts FROM steps WHERE run = ? "
+            "ORDER BY rowid",
             (run,),
         )
         return tuple(
@@ -173,14 +202,14 @@ class Ledger:
                 *(row[0], row[1], row[2], Status(row[3]), row[4], row[5], row[6]),
                 tuple(self._path.parent / name for name in json.loads(row[7] or "[]")),
                 json.loads(row[8] or "{}"),
-                row[9],
+                *row[9:],
             )
             for row in rows
         )
 
     def unfinished(self, pipeline: str) -> RunRecord | None:
         """The latest run of `pipeline`, unless it is done."""
-        latest = next((run for run in self.runs(limit=-1) if run.pipeline == pipeline), None)
+        latest = next(iter(self.runs(1, pipeline)), None)
         return latest if latest is not None and latest.status is not Status.DONE else None
 
     def _name(self, path: Path) -> str:
@@ -192,6 +221,7 @@ class Ledger:
         try:
             with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as connection:
                 connection.executescript(_TABLES)
+                _widen(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -208,11 +238,30 @@ class Ledger:
         try:
             with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=60)) as connection:
                 return connection.execute(sql, params).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such column" not in str(error):
+                raise self._broken(error) from error
+            with self._write():
+                pass  # which adds the columns
+            return self._read(sql, params)
         except sqlite3.Error as error:
             raise self._broken(error) from error
 
     def _broken(self, error: sqlite3.Error) -> PipelineError:
         return PipelineError(f"the ledger cannot be used: {error}", where=str(self._path), fix="mend or remove the file")
+
+
+def _widen(connection: sqlite3.Connection) -> None:
+    """Add what columns the ledger lacks, where an older rdl began it."""
+    for table, column, kind in _LATER:
+        if column not in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+
+
+def _standing(status: Status, process: str | None) -> Status:
+    if status is Status.RUNNING and process is not None and not Process(**json.loads(process)).alive:
+        return Status.DIED
+    return status
 
 
 def _bury(connection: sqlite3.Connection, which: str, params: tuple[object, ...], now: int) -> tuple[str, ...]:

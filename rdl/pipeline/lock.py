@@ -2,19 +2,21 @@
 
 `flock` ties the lock to an open file, so a killed process cannot leave it locked, no clock or process table has to be trusted,
 and the file itself is never removed (removing it would let two runs lock two files of one name). A forked child closes its
-copy, so that an orphan does not hold what its dead parent held. The file's text tells who holds it, for the message only.
+copy, so that an orphan does not hold what its dead parent held. The file's text tells who holds it, its start with it, so that no
+later process of the same number is taken for the holder; it is there for the message only.
 """
 
 import fcntl
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rdl.errors import LockedError
+from rdl.errors import LockedError, PipelineError
+from rdl.pipeline.process import Process
 
 _held: set[int] = set()
 
@@ -47,6 +49,9 @@ def locked(path: Path, what: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LockedError(f"{what} is locked by {_holder(path)}", where=str(path), fix="wait until it ends") from error
+        except OSError as error:
+            fix = "put the home on a file system that knows locks"
+            raise PipelineError(f"{what} cannot be locked: {error}", where=str(path), fix=fix) from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, _signature())
         yield
@@ -58,12 +63,13 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
 def _signature() -> bytes:
     moment = datetime.now(UTC).isoformat(timespec="seconds")
-    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": moment}).encode()
+    return json.dumps({**asdict(Process.current()), "since": moment}).encode()
 
 
 def _holder(path: Path) -> str:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {raw['pid']} on {raw['host']} since {raw['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+        since, process = raw.pop("since"), Process(**raw)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "another run"
+    return f"{process} since {since}" if process.alive else "another run"

@@ -10,21 +10,26 @@ import secrets
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from rdl.errors import PipelineError, RdlError
+from rdl.errors import LockedError, PipelineError, RdlError
+from rdl.pipeline.attempt import Meter, patient, perform
+from rdl.pipeline.dry_run import dry_run as plan
 from rdl.pipeline.file import Pipeline
+from rdl.pipeline.heartbeat import Heartbeat
+from rdl.pipeline.hook import describe, tell_failure
 from rdl.pipeline.ledger import Ledger, Status
 from rdl.pipeline.lock import locked
 from rdl.pipeline.plan import builds_on, unit_key, units
 from rdl.pipeline.publish import publish
-from rdl.pipeline.source import Source, glance, open_source
+from rdl.pipeline.ready import when_ready
+from rdl.pipeline.result import RunResult, StepResult
+from rdl.pipeline.source import Source, open_source
 from rdl.pipeline.step import Context, Done, Step, Unit
 from rdl.timeline import format_time, parse_time
 
@@ -36,44 +41,6 @@ class Terminated(SystemExit):
 
     def __init__(self) -> None:
         super().__init__(128 + signal.SIGTERM)
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """How one unit of work ended.
-
-    Attributes:
-        unit: `train/churn`, for example.
-        status: done, skipped, or planned (dry run).
-        seconds: wall time that it took in this run.
-    """
-
-    unit: str
-    status: Status
-    rows: int
-    outputs: tuple[Path, ...]
-    facts: Mapping[str, object]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """How a run ended.
-
-    Attributes:
-        run: the run's id in the ledger, empty for a dry run.
-        as_of: microseconds UTC; None where a dry run could not know it yet.
-    """
-
-    run: str
-    pipeline: str
-    as_of: int | None
-    steps: tuple[StepResult, ...]
-
-    @property
-    def paths(self) -> dict[str, tuple[Path, ...]]:
-        """Files by unit of work, whether they were made now or earlier."""
-        return {step.unit: step.outputs for step in self.steps}
 
 
 def run_pipeline(pipeline: Pipeline, as_of: int | None = None, *, resume: bool = False, dry_run: bool = False) -> RunResult:
@@ -94,7 +61,7 @@ def run_pipeline(pipeline: Pipeline, as_of: int | None = None, *, resume: bool =
         left = Ledger.of(pipeline.home).unfinished(pipeline.name)
         as_of = left.as_of if left else None
     if dry_run:
-        return _plan(pipeline, as_of)
+        return plan(pipeline, as_of)
     try:
         pipeline.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -102,8 +69,25 @@ def run_pipeline(pipeline: Pipeline, as_of: int | None = None, *, resume: bool =
             f"cannot write the home: {error}", where=str(pipeline.home), fix="set home to a writable folder"
         ) from error
     with _terminable(), ExitStack() as locks:
-        locks.enter_context(_lock(pipeline, as_of))
-        return _Run(pipeline, as_of, locks).finish()
+        try:
+            locks.enter_context(_lock(pipeline, as_of))
+            return _Run(pipeline, as_of, locks).finish()
+        except (Exception, Terminated) as error:
+            _tell(pipeline, as_of, error)
+            raise
+
+
+def _tell(pipeline: Pipeline, as_of: int | None, error: BaseException) -> None:
+    """Call the failure hook; somebody who presses ^C knows already."""
+    run = next(iter(Ledger.of(pipeline.home).runs(1, pipeline.name)), None)
+    facts = {
+        "pipeline": pipeline.name,
+        "as_of": format_time(as_of) if as_of is not None else None,
+        "run": run.id if run is not None and not isinstance(error, LockedError) else None,
+        "home": str(pipeline.home),
+        **describe(error),
+    }
+    tell_failure(pipeline.operations.on_failure, facts, pipeline.path)
 
 
 def _lock(pipeline: Pipeline, as_of: int | None) -> AbstractContextManager[None]:
@@ -141,24 +125,34 @@ class _Run:
         self._missing: set[Unit] = set()
         self._failures: list[Exception] = []
         self._results: list[StepResult] = []
+        told = pipeline.operations.run.heartbeat
+        path = Path(told) if told is not None else pipeline.home / "heartbeats" / f"{pipeline.name}.json"
+        facts = {"pipeline": pipeline.name, "run": self._id, "as_of": format_time(as_of) if as_of is not None else None}
+        self._heart = Heartbeat(path, facts)
 
     def finish(self) -> RunResult:
         """Do every unit, and close the run in the ledger however it ends."""
         self._clean(self._ledger.start_run(self._id, self._pipeline.name, self._as_of, _now()))
-        try:
-            for unit, step in units(self._pipeline):
-                self._one(unit, step)
-        except BaseException as error:
-            stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
-            self._ledger.end_run(self._id, Status.INTERRUPTED if stopped else Status.FAILED, _now(), _line(error))
-            raise
-        finally:
-            self._clean((self._id,))
-        if self._failures:
-            self._ledger.end_run(self._id, Status.FAILED, _now(), _line(self._failures[0]))
-            raise self._failures[0]
-        self._ledger.end_run(self._id, Status.DONE, _now())
+        with self._heart:
+            try:
+                for unit, step in units(self._pipeline):
+                    self._one(unit, step)
+            except BaseException as error:
+                stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
+                self._end(Status.INTERRUPTED if stopped else Status.FAILED, error)
+                raise
+            finally:
+                self._clean((self._id,))
+            if self._failures:
+                self._end(Status.FAILED, self._failures[0])
+                raise self._failures[0]
+            self._end(Status.DONE)
         return RunResult(self._id, self._pipeline.name, self._as_of, tuple(self._results))
+
+    def _end(self, status: Status, error: BaseException | None = None) -> None:
+        line = _line(error) if error is not None else None
+        self._ledger.end_run(self._id, status, _now(), line)
+        self._heart.tell(status=status.value, unit="", error=line)
 
     def _clean(self, runs: tuple[str, ...]) -> None:
         for run in runs:
@@ -171,71 +165,57 @@ class _Run:
             log.warning("pipeline: %s is blocked", unit)
             return
         source = self._open() if step.reads_rows else None
-        started, key = _now(), ""
+        started, key, meter = _now(), "", Meter()
         try:
             upstream = tuple(done for other, done in self._done.items() if builds_on(unit, step, other))
             key = unit_key(unit, step, self._pipeline, source, {str(done.unit): done.key for done in upstream})
             found = self._ledger.done(unit, key)
             if found is None:
                 aside = self._pipeline.home / "aside" / self._id / str(unit).replace("/", "-")
-                self._keep(self._work(step, Context(self._pipeline, unit, key, aside, upstream, source)), Status.DONE, started)
+                context = Context(self._pipeline, unit, key, aside, upstream, source)
+                self._keep(self._work(step, context, meter), Status.DONE, started, meter.cpu)
             else:
                 self._ledger.note_step(self._id, unit, key, Status.SKIPPED, started)
                 self._keep(found, Status.SKIPPED, started)
         except Exception as error:
-            self._fail(unit, key, error)
+            self._fail(unit, key, error, meter)
 
-    def _fail(self, unit: Unit, key: str, error: Exception) -> None:
+    def _fail(self, unit: Unit, key: str, error: Exception, meter: Meter) -> None:
         self._missing.add(unit)
         self._failures.append(error)
-        self._ledger.note_step(self._id, unit, key, Status.FAILED, _now(), _line(error))
+        self._ledger.note_step(self._id, unit, key, Status.FAILED, _now(), _line(error), cpu=meter.cpu, attempts=meter.attempts)
         log.error("pipeline: %s failed: %s", unit, error, exc_info=None if isinstance(error, RdlError) else error)
 
     def _open(self) -> Source:
         """The project, opened on first use; the lock of the as-of that it tells is then taken as well."""
         if self._source is None:
-            self._source = open_source(self._pipeline, self._as_of)
+            self._source = when_ready(self._look, self._pipeline, self._as_of, lambda words: self._heart.tell(unit=words))
             if self._as_of is None:
                 self._as_of = self._source.as_of
                 self._locks.enter_context(_lock(self._pipeline, self._as_of))
                 self._clean(self._ledger.date_run(self._id, self._pipeline.name, self._as_of, _now()))
+                self._heart.tell(as_of=format_time(self._as_of))
         return self._source
 
-    def _work(self, step: Step, context: Context) -> Done:
+    def _look(self) -> Source:
+        how = self._pipeline.operations.run
+        return patient(lambda: open_source(self._pipeline, self._as_of), "the source", how, Meter())
+
+    def _work(self, step: Step, context: Context, meter: Meter) -> Done:
         log.info("pipeline: %s", context.unit)
+        self._heart.tell(unit=str(context.unit))
         self._ledger.start_step(self._id, context.unit, context.key, _now())
-        context.aside.mkdir(parents=True)
-        outcome = step.run(context)
+        outcome = perform(step, context, self._pipeline.operations.run, meter)
         outputs = publish(context.aside, step.place(context))
         done = Done(context.unit, context.key, outcome.rows, outputs, outcome.facts)
-        self._ledger.finish_step(self._id, done, _now())
+        self._ledger.finish_step(self._id, done, _now(), meter.cpu, meter.attempts)
         return done
 
-    def _keep(self, done: Done, status: Status, started: int) -> None:
+    def _keep(self, done: Done, status: Status, started: int, cpu: float = 0.0) -> None:
         self._done[done.unit] = done
         seconds = (_now() - started) / 1e6
         log.info("pipeline: %s %s (%.1f s)", done.unit, status, seconds)
-        self._results.append(StepResult(str(done.unit), status, done.rows, done.outputs, done.facts, seconds))
-
-
-def _plan(pipeline: Pipeline, as_of: int | None) -> RunResult:
-    """What a run would do. Work on rows that are not there yet, because a step before would make them, counts as not done."""
-    ledger, keys, results = Ledger.of(pipeline.home), dict[Unit, str](), list[StepResult]()
-    with ExitStack() as stack:
-        source, unknown = None, False
-        for unit, step in units(pipeline):
-            found = None
-            if step.reads_rows and source is None and not unknown:
-                source = stack.enter_context(glance(pipeline, as_of))
-            if not (step.reads_rows and unknown):
-                upstream = {str(other): key for other, key in keys.items() if builds_on(unit, step, other)}
-                keys[unit] = unit_key(unit, step, pipeline, source, upstream)
-                found = ledger.done(unit, keys[unit])
-            unknown = unknown or (not step.reads_rows and found is None)
-            status = Status.PLANNED if found is None else Status.SKIPPED
-            rows, outputs, facts = (0, (), {}) if found is None else (found.rows, found.outputs, found.facts)
-            results.append(StepResult(str(unit), status, rows, outputs, facts, 0.0))
-        return RunResult("", pipeline.name, source.as_of if source else as_of, tuple(results))
+        self._results.append(StepResult(str(done.unit), status, done.rows, done.outputs, done.facts, seconds, cpu))
 
 
 def _now() -> int:

@@ -56,7 +56,7 @@ class CountSection(Settings):
 
 def halt(context: Context) -> None:
     if os.environ.get("HALT_IN") == str(context.unit):
-        Path(os.environ["HALT_FILE"]).write_text("here", encoding="utf-8")
+        Path(os.environ["HALT_FILE"]).write_text(str(os.getpid()), encoding="utf-8")
         time.sleep(60)
 
 

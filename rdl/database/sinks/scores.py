@@ -88,7 +88,7 @@ class Scores:
         files = ", ".join(literal(str(path)) for path in self.files)
         known = (self.facts.get(f"rdl.{name}", "") for name in LINEAGE)
         lineage = ", ".join(f"{literal(value)} AS {quote(name)}" for name, value in zip(LINEAGE, known, strict=True))
-        return f"SELECT *, {lineage} FROM read_parquet([{files}])"
+        return f"SELECT *, {lineage} FROM read_parquet([{files}], hive_partitioning => false)"
 
     @contextmanager
     def reading(self) -> "Iterator[duckdb.DuckDBPyConnection]":

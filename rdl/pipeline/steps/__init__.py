@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from rdl.pipeline.step import Step
-from rdl.pipeline.steps import check, demo, evaluate, features, promote, register, report, score, train
+from rdl.pipeline.steps import check, demo, evaluate, features, promote, publish, register, report, score, train
 
 _ALL = (
     demo.STEP,
@@ -15,6 +15,7 @@ _ALL = (
     promote.STEP,
     features.STEP,
     score.STEP,
+    publish.STEP,
     report.STEP,
 )
 
