@@ -11,6 +11,7 @@ from rdl.model.naive import Naive
 from rdl.model.ranked import Ordered, Ranked
 from rdl.model.settings import MEMBERS
 from rdl.model.smoothed import Smoothed
+from rdl.model.stacked import Stacked
 from rdl.task import Kind
 
 _MEMBERS: dict[str, Member] = {
@@ -19,6 +20,7 @@ _MEMBERS: dict[str, Member] = {
         Boosted("entity", families=OWN, baseline=True),
         Boosted("features"),
         Smoothed("graphboost", optional=True),
+        Stacked("stacked", optional=True),
         Graphed("sage"),
         Graphed("relgnn", optional=True),
         Estimated("lightgbm"),

@@ -1,4 +1,4 @@
-"""Whom a row's prediction learns from: rows of the same entity, and of those that share a parent or a category with it at that time.
+"""Whom a row learns from: rows of the same entity, and of those that share a parent or a category with it at that time.
 
 A path is a column of texts, one a row: the entity's key, the key of its last parent (the last team), or the value that a category
 has at the row's own moment (the city). Rows with the same text are of one group. Texts outlive a database: a model keeps those of
