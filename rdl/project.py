@@ -50,6 +50,7 @@ class DatabaseSettings(_Settings):
         snapshot: copy Parquet files as well, where rdl would read them in place.
         infer: fill in keys, times and references of tables of which nothing is declared, where the evidence is strong.
         temp_limit: disk that one query may spill to.
+        text: how networks read free text: "hashing" of its words, or the name of a sentence-transformers model.
     """
 
     source: str
@@ -62,6 +63,7 @@ class DatabaseSettings(_Settings):
     threads: int = Field(default=2, ge=1)
     query_limit: str = "10 minutes"
     temp_limit: str = Field(default="20GB", pattern=r"^\d+(\.\d+)? ?([KMGT]i?)?B$")
+    text: str = "hashing"
 
     @property
     def memory(self) -> int:

@@ -15,6 +15,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.data.storage import NodeStorage
 
 from rdl.gnn.naming import module_key
+from rdl.gnn.numeric import Numeric, NumericEncoding, piecewise
 from rdl.gnn.once import Kept, unique_rows
 from rdl.gnn.statistics import KNOTS, Statistics, TableStatistics
 from rdl.timeline import DAY, NEVER
@@ -35,14 +36,22 @@ class GraphEncoder(nn.Module):
     a learned vector instead of their columns.
     """
 
-    def __init__(self, statistics: Statistics, entity_table: str, channels: int, buckets: int, dropout: float) -> None:
+    def __init__(
+        self,
+        statistics: Statistics,
+        entity_table: str,
+        channels: int,
+        buckets: int,
+        dropout: float,
+        numeric: Numeric = "piecewise",
+    ) -> None:
         super().__init__()
         self.entity_table, self.buckets, self.names = entity_table, buckets, tuple(statistics)
         self.embedding = nn.EmbeddingBag(buckets + 1, channels, mode="sum", padding_idx=0)
         nn.init.zeros_(self.embedding.weight)
         self.unknown_root = nn.Parameter(torch.zeros(channels))
         self.tables = nn.ModuleDict(
-            {module_key(name): TableEncoder(stats, channels, dropout) for name, stats in statistics.items()}
+            {module_key(name): TableEncoder(stats, channels, dropout, numeric) for name, stats in statistics.items()}
         )
 
     def forward(self, batch: HeteroData, kept: Kept | None = None) -> dict[str, Tensor]:
@@ -71,7 +80,7 @@ class GraphEncoder(nn.Module):
     def _rows(self, name: str, nodes: NodeStorage, first: Tensor) -> Tensor:
         """The nodes at `first` [u] as rows, without what depends on the seed: [u, channels]."""
         words = self._words(nodes.x_cat[first], nodes.x_text[first])
-        return self._table(name).rows(nodes.x_num[first], words, row_moments(nodes, first))
+        return self._table(name).rows(nodes.x_num[first], words, row_moments(nodes, first), nodes.x_vec[first])
 
     def _row_ids(self, batch: HeteroData, name: str) -> Tensor:
         """Row ids [n]; roots that are not visible, whose columns are all null, are one and the same row."""
@@ -101,41 +110,50 @@ class TableEncoder(nn.Module):
 
     mean: Tensor
     spread: Tensor
-    knots: Tensor
     age_knots: Tensor
     moment: Tensor
+    vector_mean: Tensor
+    vector_spread: Tensor
 
-    def __init__(self, statistics: TableStatistics, channels: int, dropout: float) -> None:
+    def __init__(self, statistics: TableStatistics, channels: int, dropout: float, numeric: Numeric = "piecewise") -> None:
         super().__init__()
         for name, value in (
             ("mean", statistics.numeric[:, 0]),
             ("spread", statistics.numeric[:, 1]),
-            ("knots", statistics.knots),
             ("age_knots", statistics.age),
             ("moment", statistics.moment),
+            ("vector_mean", statistics.vector[:, 0]),
+            ("vector_spread", statistics.vector[:, 1]),
         ):
             self.register_buffer(name, torch.from_numpy(value.copy()), persistent=False)
         columns, moments = len(statistics.numeric), len(statistics.moment)
         dated = moments + (1 if len(statistics.age) else 0)
-        inputs = columns * (KNOTS + 1) + dated * (CALENDAR + 1)
+        self.numeric = NumericEncoding(numeric, torch.from_numpy(statistics.knots.copy()))
+        inputs = columns * (self.numeric.width + 2) + dated * (CALENDAR + 1)
         self.number = nn.Linear(inputs, channels) if inputs else None
         self.mix = nn.Sequential(nn.LayerNorm(channels), nn.ReLU(), nn.Linear(channels, channels))
         self.finish = nn.Sequential(nn.LayerNorm(channels), nn.Dropout(dropout))
         seen = (KNOTS - 1 if len(statistics.age) else 0) + moments * 2
         self.timing = nn.Linear(seen, 2 * channels) if seen else None
+        given = len(statistics.vector)
+        self.vector = nn.Linear(given + 1, channels) if given else None
 
-    def rows(self, numbers: Tensor, words: Tensor, moments: Tensor) -> Tensor:
+    def rows(self, numbers: Tensor, words: Tensor, moments: Tensor, vectors: Tensor) -> Tensor:
         """Encode rows' own columns.
 
-        Takes numbers [u, k] with NaN, embedded words [u, channels], and times [u, dates] in days since 1970 with NaN (float64).
-        Returns [u, channels].
+        Takes numbers [u, k] with NaN, embedded words [u, channels], times [u, dates] in days since 1970 with NaN (float64), and
+        given embeddings [u, d] with NaN. Returns [u, channels].
         """
         row = words
+        if self.vector is not None:
+            given = torch.isfinite(vectors)
+            levelled = ((torch.where(given, vectors, self.vector_mean) - self.vector_mean) / self.vector_spread).clamp(-FAR, FAR)
+            row = row + self.vector(torch.cat([levelled, given.all(dim=1, keepdim=True).float()], dim=1))
         if self.number is not None:
             known = torch.isfinite(numbers)
             scaled = ((torch.where(known, numbers, self.mean) - self.mean) / self.spread).clamp(-FAR, FAR)
-            corners = piecewise(scaled, self.knots) * known[:, :, None]  # [u, k, KNOTS - 1]
-            parts = torch.cat([scaled[:, :, None], (~known)[:, :, None].float(), corners], dim=2)  # [u, k, KNOTS + 1]
+            more = self.numeric(scaled, known)  # [u, k, width]
+            parts = torch.cat([scaled[:, :, None], (~known)[:, :, None].float(), more], dim=2)  # [u, k, width + 2]
             dates = [calendar(m) for m in moments[:, moments.shape[1] - self._dated() :].T]
             row = row + self.number(torch.cat([parts.flatten(1), *dates], dim=1))
         finished: Tensor = self.finish(row + self.mix(row))
@@ -168,12 +186,6 @@ def row_moments(nodes: NodeStorage, first: Tensor) -> Tensor:
     stamps = nodes.x_ts[first]
     days = torch.where(stamps == NEVER, torch.nan, stamps.double() / DAY)
     return torch.cat([own[:, None], days], dim=1)
-
-
-def piecewise(values: Tensor, knots: Tensor) -> Tensor:
-    """How far values [n, k] have come through each interval of their knots [k, q]: [n, k, q - 1] in [0, 1]."""
-    low = knots[:, :-1]
-    return ((values[:, :, None] - low) / (knots[:, 1:] - low)).clamp(0.0, 1.0)
 
 
 def calendar(days: Tensor) -> Tensor:

@@ -22,7 +22,9 @@ from rdl.gnn import past
 from rdl.gnn.batches import stream
 from rdl.gnn.model import Blueprint, GraphModel
 from rdl.gnn.once import Kept, KeptRows
+from rdl.gnn.statistics import TableStatistics
 from rdl.graph import GraphStore, Sampler
+from rdl.graph.tables import NodeTable
 from rdl.graph.torch_sampler import TorchSampler
 from rdl.task import History, Seeds
 
@@ -74,6 +76,8 @@ class FittedGnn:
         """The network with its weights, and its sampler on `store`; GraphError for a graph of another schema."""
         if (tuple(store.node_types), tuple(store.edge_types)) != (self.plan.tables, self.plan.edges):
             raise GraphError("the graph's tables or references are not those of the fit", fix="fit the model again")
+        for name, known in self.plan.statistics.items():
+            _check_columns(name, known, store.tables[name])
         model = GraphModel(self.plan)
         model.load_state_dict(dict(self.weights))
         return model.to(choose_device(self.plan.settings.device)), make_sampler(store, self.plan, self.seed)
@@ -105,6 +109,19 @@ class FittedGnn:
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise ModelFileError(f"not a network: {error}", where=str(folder / _JSON), fix=_REFIT) from error
         return fitted
+
+
+def _check_columns(name: str, known: TableStatistics, table: NodeTable) -> None:
+    """GraphError where a table has not as many columns of each kind as the network was made for."""
+    expected = (len(known.numeric), len(known.moment), known.tokens, len(known.vector))
+    words = table.category.shape[1] + table.text.shape[1] * table.text.shape[2]
+    found = (table.numeric.shape[1], table.timestamp.shape[1], words, table.vector.shape[1])
+    if found != expected:
+        raise GraphError(
+            f"{found} numbers, timestamps, words and numbers of vectors, at the fit {expected}",
+            where=f"table {name}",
+            fix="fit the model again, or read text as at the fit ([database] text)",
+        )
 
 
 def predict(

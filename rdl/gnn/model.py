@@ -71,7 +71,9 @@ class GraphModel(nn.Module):
         if settings.network not in NETWORKS:
             raise UsageError(f"no network {settings.network!r}", fix=nearest(settings.network, NETWORKS))
         self.entity_table = plan.entity_table
-        self.encoder = GraphEncoder(plan.statistics, plan.entity_table, settings.channels, settings.buckets, settings.dropout)
+        self.encoder = GraphEncoder(
+            plan.statistics, plan.entity_table, settings.channels, settings.buckets, settings.dropout, settings.numeric
+        )
         self.network = NETWORKS[settings.network](
             (plan.tables, plan.edges), plan.entity_table, settings.channels, len(settings.fanouts), settings.dropout
         )

@@ -5,6 +5,12 @@ from typing import Any, Literal
 
 from rdl.errors import UsageError, nearest
 
+_CHOICES = {
+    "strategy": ("last", "uniform"),
+    "sampling": ("cpu", "device"),
+    "numeric": ("piecewise", "periodic", "standard"),
+}
+
 
 @dataclass(frozen=True)
 class GnnSettings:
@@ -16,6 +22,8 @@ class GnnSettings:
         fanouts: most neighbours per node and edge type, for each hop; its length is the number of layers.
         strategy: which neighbours are taken, the "last" ones or "uniform" ones.
         window: microseconds before a seed's `as_of` beyond which children are too old to be read; None for all of them.
+        numeric: what numbers are told by, beside their standardised value: "piecewise" quantiles, "periodic" waves, or "standard",
+            which is nothing.
         buckets: rows of the one embedding table that all categorical values and words share.
         history: how many of the entity's own past labels are read one by one (their mean and count are read too).
         epochs: passes over the training seeds; the most of them where a validation set stops earlier.
@@ -39,6 +47,7 @@ class GnnSettings:
     fanouts: tuple[int, ...] = (32, 8)
     strategy: Literal["last", "uniform"] = "last"
     window: int | None = None
+    numeric: Literal["piecewise", "periodic", "standard"] = "piecewise"
     buckets: int = 8192
     history: int = 6
     epochs: int = 24
@@ -65,8 +74,10 @@ class GnnSettings:
                 raise UsageError(f"{name} is {getattr(self, name)}", where="settings of the network", fix="give at least 1")
         if self.window is not None and self.window < 1:
             raise UsageError(f"window is {self.window}", where="settings of the network", fix="give microseconds, or none")
-        if self.sampling not in ("cpu", "device"):
-            raise UsageError(f"sampling on {self.sampling!r}", where="settings of the network", fix="use 'cpu' or 'device'")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                fix = f"use one of {', '.join(map(repr, known))}"
+                raise UsageError(f"{name} is {getattr(self, name)!r}", where="settings of the network", fix=fix)
         if not self.fanouts:
             raise UsageError("there is no fan-out", where="settings of the network", fix="give one number a hop, such as (32, 8)")
 

@@ -6,7 +6,7 @@ described by a sample of the training batches themselves.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class TableStatistics:
         moment: float32[m, 2] mean and standard deviation of log1p(days) between cutoff and timestamp columns.
         age: float32[KNOTS] ascending quantiles of log1p(days) between cutoff and row; empty for static tables.
         tokens: how many categorical values and words a row has.
+        vector: float32[d, 2] mean and standard deviation of every number of the given embeddings.
     """
 
     numeric: Floats
@@ -44,17 +45,19 @@ class TableStatistics:
     moment: Floats
     age: Floats
     tokens: int
+    vector: Floats = field(default_factory=lambda: np.empty((0, 2), np.float32))
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; float32 survives the round trip exactly."""
-        arrays = {name: getattr(self, name).tolist() for name in ("numeric", "knots", "moment", "age")}
+        arrays = {name: getattr(self, name).tolist() for name in ("numeric", "knots", "moment", "age", "vector")}
         return {**arrays, "tokens": self.tokens}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "TableStatistics":
         """Statistics from `to_json`."""
-        shapes = {"numeric": (-1, 2), "knots": (-1, KNOTS), "moment": (-1, 2), "age": (-1,)}
-        arrays = {name: np.asarray(values[name], np.float32).reshape(shape) for name, shape in shapes.items()}
+        shapes = {"numeric": (-1, 2), "knots": (-1, KNOTS), "moment": (-1, 2), "age": (-1,), "vector": (-1, 2)}
+        given = {"vector": [], **values}
+        arrays = {name: np.asarray(given[name], np.float32).reshape(shape) for name, shape in shapes.items()}
         return TableStatistics(**arrays, tokens=int(values["tokens"]))
 
 
@@ -95,6 +98,7 @@ def _table(store: GraphStore, name: str, as_of: int, ages: list[NDArray[Any]], m
         moment=np.array([_mean_and_std(signed_log(c)) for c in days.T], np.float32).reshape(-1, 2),
         age=_quantiles(signed_log(known.astype(np.float64))) if len(known) else np.empty(0, np.float32),
         tokens=table.category.shape[1] + int(np.prod(table.text.shape[1:])),
+        vector=np.array([_mean_and_std(column) for column in table.vector[pick].T], np.float32).reshape(-1, 2),
     )
 
 

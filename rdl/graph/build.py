@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rdl.database import Database
 from rdl.errors import GraphError
+from rdl.graph.embedder import HASHING, open_embedder
 from rdl.graph.extend import find_earlier
 from rdl.graph.files import FORMAT, write_meta, written_aside
 from rdl.graph.layout import lay_out
@@ -24,18 +25,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def graph_key(database: Database) -> str:
-    """The name of a database's graph: a hash of its content and of the graph's format."""
-    return hashlib.sha256(f"graph {FORMAT} {database.fingerprint}".encode()).hexdigest()[:20]
+def graph_key(database: Database, text: str = HASHING) -> str:
+    """The name of a database's graph: a hash of its content, of how text is read, and of the graph's format."""
+    said = "" if text == HASHING else f" {text}"
+    return hashlib.sha256(f"graph {FORMAT} {database.fingerprint}{said}".encode()).hexdigest()[:20]
 
 
-def build_graph(database: Database, folder: Path | str) -> GraphStore:
+def build_graph(database: Database, folder: Path | str, text: str = HASHING) -> GraphStore:
     """The graph of a database, at `folder / graph_key(database)`; built there unless it stands there whole.
 
     Where an older graph of these tables is in `folder`, rows that were appended since are added to it (see `rdl.graph.extend`). A
     graph that is incomplete or altered is built anew. Repeating, and extending instead of building, gives the same bytes.
+    `text` names what makes vectors of texts (see `rdl.graph.embedder`); by default their words are kept.
     """
-    key = graph_key(database)
+    key = graph_key(database, text)
     target = Path(folder) / key
     try:
         return GraphStore.open(target, verify=True)
@@ -45,7 +48,8 @@ def build_graph(database: Database, folder: Path | str) -> GraphStore:
         tables: dict[str, NodeTable] = {}
         known: dict[str, NodeTable] = {}
         with database.engine() as engine:
-            layouts = [lay_out(engine, table) for table in database.schema.tables.values()]
+            embedder = open_embedder(text)
+            layouts = [lay_out(engine, table, embedder) for table in database.schema.tables.values()]
             earlier = find_earlier(Path(folder), layouts)
             for place, layout in enumerate(layouts):
                 name = layout.table.name

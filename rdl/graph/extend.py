@@ -116,12 +116,13 @@ def find_earlier(folder: Path, layouts: Sequence[Layout]) -> Earlier:
 def _digests(engine: Engine, layout: Layout, first: int) -> tuple[str, str]:
     """The digest of a table's rows before `first`, and of all of them."""
     found = engine.arrow(layout.digest_sql(first)).to_pylist()
+    embedder = f", text by {layout.embedder.name}" if layout.embedder else ""
     parts = [(x["fresh"], x["rows"], int(x["one"]), int(x["two"])) for x in found]
 
     def digest(chosen: list[tuple[bool, int, int, int]]) -> str:
         one = 0
         for _, _, value, _ in chosen:
             one ^= value
-        return f"{sum(n for _, n, _, _ in chosen)} rows, {one:x}, {sum(two for *_, two in chosen):x}"
+        return f"{sum(n for _, n, _, _ in chosen)} rows, {one:x}, {sum(two for *_, two in chosen):x}{embedder}"
 
     return digest([part for part in parts if not part[0]]), digest(parts)

@@ -1,7 +1,7 @@
 """What the graph keeps of a table: which columns, in which arrays, read by which SQL.
 
 A column's meaning decides. Lists of categories are kept as texts are, their elements in the place of words; given embeddings lie
-side by side in one array, as wide as their lists are long.
+side by side in one array, as wide as their lists are long, and so do those that an embedder makes of texts.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rdl.database import Column, Engine, Semantic, Table, load_sql, quote
+from rdl.graph.embedder import TextEmbedder
 from rdl.graph.tables import KINDS, NULL_TIMESTAMP
 
 KIND_OF = {
@@ -40,11 +41,13 @@ class Layout:
     Attributes:
         columns: the columns by kind, in the order of their arrays.
         widths: how many numbers each column of vectors holds.
+        embedder: what makes vectors of texts; None where their words are kept.
     """
 
     table: Table
     columns: Mapping[str, tuple[Column, ...]]
     widths: Mapping[str, int]
+    embedder: TextEmbedder | None = None
 
     @cached_property
     def names(self) -> dict[str, tuple[str, ...]]:
@@ -81,15 +84,19 @@ class Layout:
         )
 
 
-def lay_out(engine: Engine, table: Table) -> Layout:
-    """The layout of a table; vectors are as wide as their longest list."""
-    known = [(c, KIND_OF[c.semantic]) for c in table.features if c.semantic in KIND_OF]
+def lay_out(engine: Engine, table: Table, embedder: TextEmbedder | None = None) -> Layout:
+    """The layout of a table; vectors are as wide as their longest list, or as the embedder's."""
+    kinds = {**KIND_OF, **({Semantic.TEXT: "vector"} if embedder else {})}
+    known = [(c, kinds[c.semantic]) for c in table.features if c.semantic in kinds]
     columns = {kind: tuple(c for c, own in known if own == kind) for kind in KINDS}
     widths = {}
     for column in columns["vector"]:
+        if embedder and is_text(column):
+            widths[column.name] = embedder.width
+            continue
         sql = load_sql("graph/width.sql").format(table=f"rows.{quote(table.name)}", value=value_sql("vector", column))
         widths[column.name] = int(engine.numpy(sql)["width"][0])
-    return Layout(table, columns, widths)
+    return Layout(table, columns, widths, embedder)
 
 
 def is_list(column: Column) -> bool:
@@ -97,7 +104,14 @@ def is_list(column: Column) -> bool:
     return column.sql_type.endswith("]")
 
 
+def is_text(column: Column) -> bool:
+    """Whether a column holds free text."""
+    return column.semantic is Semantic.TEXT
+
+
 def value_sql(kind: str, column: Column) -> str:
     """SQL of a column's value in an array of a kind."""
+    if is_text(column):
+        kind = "text"
     template = _LIST if kind == "text" and is_list(column) else _VALUE[kind]
     return template.format(column=quote(column.name))

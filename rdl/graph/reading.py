@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from rdl.database import Column, Engine
 from rdl.errors import GraphError
+from rdl.graph.embedder import embed_texts
 from rdl.graph.files import ArrayFile, array_path, read_nodes
 from rdl.graph.hashing import hash_elements, hash_values, hash_words
-from rdl.graph.layout import Layout, is_list
+from rdl.graph.layout import Layout, is_list, is_text
 from rdl.graph.tables import KINDS, TOKENS, NodeTable, empty_columns, fill_column, shapes
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ def _vectors(batch: "pa.RecordBatch", layout: Layout, lost: dict[str, int]) -> n
     parts = [np.empty((batch.num_rows, 0), np.float32)]
     for place, column in enumerate(layout.columns["vector"]):
         width, lists = layout.widths[column.name], batch.column(f"vector{place}")
+        if layout.embedder is not None and is_text(column):
+            parts.append(embed_texts(layout.embedder, lists))
+            continue
         values, offsets = _flat(lists)
         found = np.full((batch.num_rows, width), np.nan, np.float32)
         whole = (np.diff(offsets) == width) & ~lists.is_null().to_numpy(zero_copy_only=False)

@@ -178,6 +178,6 @@ class Source:
     def graph(self) -> GraphStore:
         """The temporal graph without what the task may not see, built on first use."""
         folder, hidden = self.database.project.home / "graph", self.database.hiding(self.task.hide)
-        graph = build_graph(hidden, folder)
+        graph = build_graph(hidden, folder, self.database.project.database.text)
         mark_used(folder / graph.key)
         return graph

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from rdl.gnn.batches import stream, with_times
-from rdl.gnn.encoder import GraphEncoder, calendar, piecewise
+from rdl.gnn.encoder import GraphEncoder, calendar
+from rdl.gnn.numeric import NumericEncoding, piecewise
 from rdl.gnn.statistics import TableStatistics, fit_statistics
 from rdl.graph import GraphStore, NodeTable, Sampler
 from rdl.graph.batch import to_hetero_data
@@ -25,6 +26,7 @@ def store():
                     "category": {"c": np.arange(6)},
                     "timestamp": {"t": np.array([NEVER, 0, DAY, -DAY, 9 * DAY, DAY])},
                     "text": {"x": np.arange(48).reshape(6, 8)},
+                    "vector": {"v": [[1, 2, 3], [np.nan] * 3, [5, 6, 7], [np.nan, 1, 2], [3e38, 0, 0], [1, 1, 1]]},
                 },
             ),
             "bare": NodeTable.of(np.full(6, ALWAYS)),
@@ -33,17 +35,18 @@ def store():
     )
 
 
-def encoder_of(store, seeds):
+def encoder_of(store, seeds, numeric="piecewise"):
     sampler = Sampler(store, "people", [4, 4])
     statistics = fit_statistics(store, "people", int(seeds.as_of.max()), stream(store, sampler, seeds, 4))
     torch.manual_seed(0)
-    encoder = GraphEncoder(statistics, "people", 8, 64, 0.0)
+    encoder = GraphEncoder(statistics, "people", 8, 64, 0.0, numeric)
     torch.nn.init.normal_(encoder.embedding.weight)
     return encoder, with_times(store, to_hetero_data(store, sampler.sample(seeds)))
 
 
-def test__nulls_infinities_and_bare_tables__give_finite_vectors(store):
-    encoder, batch = encoder_of(store, Seeds.at(np.arange(6), np.full(6, 6 * DAY)))
+@pytest.mark.parametrize("numeric", ["piecewise", "periodic", "standard"])
+def test__nulls_infinities_and_bare_tables__give_finite_vectors(store, numeric):
+    encoder, batch = encoder_of(store, Seeds.at(np.arange(6), np.full(6, 6 * DAY)), numeric)
     for name, vectors in encoder(batch).items():
         assert vectors.shape == (batch[name].num_nodes, 8)
         assert torch.isfinite(vectors).all()
@@ -64,8 +67,9 @@ def test__statistics__read_visible_rows_only(store):
     assert early.numeric[1].tolist() == [1.0, 1.0]
     assert early.numeric[2].tolist() == [0.0, 1.0]
     assert (np.diff(early.knots, axis=1) > 0).all()
+    np.testing.assert_allclose(early.vector, [[3, 2], [4, 2], [5, 2]], rtol=0.01)
     again = TableStatistics.from_json(early.to_json())
-    assert all(np.array_equal(getattr(again, n), getattr(early, n)) for n in ("numeric", "knots", "moment", "age"))
+    assert all(np.array_equal(getattr(again, n), getattr(early, n)) for n in ("numeric", "knots", "moment", "age", "vector"))
 
 
 def test__piecewise__fills_interval_by_interval():
@@ -78,3 +82,22 @@ def test__calendar__null_is_zero_and_a_week_comes_round():
     waves = calendar(torch.tensor([float("nan"), 3.0, 10.0], dtype=torch.float64))
     assert waves[0].tolist() == [0] * 5
     torch.testing.assert_close(waves[1, [1, 3, 4]], waves[2, [1, 3, 4]])
+
+
+def test__given_embeddings__make_a_difference(store):
+    encoder, batch = encoder_of(store, Seeds.at(np.arange(6), np.full(6, 6 * DAY)))
+    before = encoder(batch)["people"]
+    batch["people"].x_vec[batch["people"].n_id == 2] += 1
+    changed = (encoder(batch)["people"] != before).any(dim=1)
+    assert torch.equal(changed, batch["people"].n_id == 2)
+
+
+def test__periodic__is_smooth_learned_and_zero_where_null():
+    torch.manual_seed(0)
+    encoding = NumericEncoding("periodic", torch.zeros(2, 9))
+    found = encoding(torch.tensor([[0.5, 1.0]]), torch.tensor([[True, False]]))
+    assert found.shape == (1, 2, 8)
+    torch.testing.assert_close(found[0, 0, :4] ** 2 + found[0, 0, 4:] ** 2, torch.ones(4))
+    assert not found[0, 1].any()
+    found.sum().backward()
+    assert encoding.frequency.grad[0].abs().min() > 0

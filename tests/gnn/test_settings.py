@@ -18,7 +18,9 @@ def test__unknown_setting__names_the_nearest():
         GnnSettings.from_json({"chanels": 3})
 
 
-@pytest.mark.parametrize("wrong", [{"channels": 0}, {"fanouts": ()}, {"threads": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"channels": 0}, {"fanouts": ()}, {"threads": 0}, {"numeric": "log"}, {"window": 0}, {"sampling": "gpu"}]
+)
 def test__impossible_setting__is_refused(wrong):
     with pytest.raises(UsageError):
         GnnSettings(**wrong)
