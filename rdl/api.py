@@ -85,7 +85,7 @@ class TrainedModel:
             seeds = Seeds.at(entity, np.full(len(entity), cutoff, dtype=np.int64))
         tonight = next((table for table in self.model.tables(self.database) if table.facts.as_of == cutoff), None)
         found = self.model.predict(self.database, seeds, tonight)
-        return prediction_table(self.database, task, seeds, found.prediction)
+        return prediction_table(self.database, task, seeds, found.prediction, found.beside)
 
     def save(self, folder: str | Path) -> None:
         """Write the model to `folder`, without pickle."""

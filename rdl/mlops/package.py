@@ -85,11 +85,11 @@ def make_example(database: Database, task: Task, model: "Model") -> Example:
         raise TaskError(
             f"no row of {task.entity_table} is visible as of {format_time(as_of)}", where=str(task.path), fix="train later"
         )
-    found = model.predict(database, Seeds.at(entity, np.full(len(entity), as_of, dtype=np.int64))).prediction
+    found = model.predict(database, Seeds.at(entity, np.full(len(entity), as_of, dtype=np.int64)))
     native = entity_keys(database, task, entity)
     columns = zip(task.entity_columns, native.columns, strict=True)
     keys = {name: online_keys(column.combine_chunks()) for name, column in columns}
-    answer = online_answer(answer_columns(database, model.task, found))
+    answer = online_answer(answer_columns(database, model.task, found.prediction, found.beside))
     return Example(keys, format_time(as_of), answer, database.fingerprint)
 
 

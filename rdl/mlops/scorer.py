@@ -126,7 +126,7 @@ class Scorer:
         source = self._sources[id(asked[0].table)]
         batch = source.prepare(Seeds.concat([each.seeds for each in asked]))
         told = self.model.predict_prepared(source, batch)
-        columns = answer_columns(self.database, task, told.prediction)
+        columns = answer_columns(self.database, task, told.prediction, told.beside)
         why = reasons(self.model, batch, most) if most else None
         answers, start = list[Answer | RdlError](), 0
         for each in asked:

@@ -147,7 +147,8 @@ def _write(database: Database, model: "Model", people: Seeds, out: Path, about: 
         writer: pq.ParquetWriter | None = None
         for start in range(0, len(people), chunk):
             seeds = people[start : start + chunk]
-            answer = answer_columns(database, task, model.predict(database, seeds, tonight).prediction)
+            told = model.predict(database, seeds, tonight)
+            answer = answer_columns(database, task, told.prediction, told.beside)
             columns = {name: keys[name].slice(start, len(seeds)) for name in task.entity_columns}
             table = pa.table({**columns, "cutoff": pa.array(seeds.cutoff).cast(pa.timestamp("us")), **answer})
             if writer is None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rdl.boost import blend
 from rdl.database import Database
 from rdl.errors import SchemaError, UsageError, nearest
 from rdl.features import FeaturePlan, FeatureTable, fitting_tables, materialise
@@ -151,7 +150,7 @@ class Model:
 
     def _mixed(self, members: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """[n, …] the calibrated blend."""
-        mixed, calibration = blend(members, self.weights, self.task.kind), self.choices.calibration
+        mixed, calibration = blend(members, self.weights, self.task.kind, self.choices.mixing), self.choices.calibration
         return mixed if calibration is None else calibration.apply(mixed, self.task.kind)
 
     def _answers(self, source: Source, inputs: Prepared) -> dict[str, NDArray[Any]]:

@@ -1,16 +1,17 @@
 """What a fit is told, and what it chose."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from rdl.boost import BoostSettings
+from rdl.boost import BoostSettings, Mixing
 from rdl.boost.calibration import Calibration
 from rdl.boost.ranking import RankSettings
 from rdl.errors import UsageError, nearest
 from rdl.features import FeaturePlan
 from rdl.features.candidates import CandidatePlan
 from rdl.gnn import GnnSettings
+from rdl.model.uncertainty import Uncertainty
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "boost": ("entity", "features"),
@@ -45,6 +46,8 @@ class FitSettings:
         boost: of XGBoost; by default what suits the task's kind.
         gnn: of the networks.
         ranking: of XGBoost where it ranks.
+        intervals: how often intervals, or sets of classes, hold the truth, in place of the task's own levels.
+        grades: how many grades of probabilities, or the boundaries between them, in place of the task's own.
     """
 
     seed: int = 0
@@ -59,6 +62,8 @@ class FitSettings:
     boost: BoostSettings | None = None
     gnn: GnnSettings = field(default_factory=GnnSettings)
     ranking: RankSettings = field(default_factory=RankSettings)
+    intervals: tuple[float, ...] | None = None
+    grades: int | tuple[float, ...] | None = None
 
     @property
     def searches(self) -> bool:
@@ -78,7 +83,9 @@ class Choices:
         rows: how many out-of-fold rows there were.
         candidates: of a recommendation, what may be ranked.
         trials: the smaller plans that were tried on the folds: see `rdl.model.search.Trial`.
+        mixing: how members are mixed.
         calibration: what makes the blend's probabilities mean what they say; None where nothing needs to be done.
+        uncertainty: what is said of how sure predictions are.
     """
 
     plan: FeaturePlan = field(repr=False)
@@ -89,11 +96,15 @@ class Choices:
     candidates: CandidatePlan | None = field(default=None, repr=False)
     trials: tuple[Mapping[str, Any], ...] = ()
     calibration: Calibration | None = None
+    uncertainty: Uncertainty = field(default_factory=Uncertainty, repr=False)
+    mixing: Mixing = field(default_factory=Mixing, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
         candidates = self.candidates.to_json() if self.candidates else None
-        return {**asdict(self), "plan": self.plan.to_json(), "candidates": candidates}
+        told = replace(self, uncertainty=Uncertainty())
+        uncertainty = self.uncertainty.to_json()
+        return {**asdict(told), "uncertainty": uncertainty, "plan": self.plan.to_json(), "candidates": candidates}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Choices":
@@ -104,7 +115,9 @@ class Choices:
             "plan": FeaturePlan.from_json(data["plan"]),
             "candidates": candidates,
             "trials": tuple(data.get("trials", ())),
-            "calibration": Calibration(calibration["slope"], tuple(calibration["shift"])) if calibration else None,
+            "mixing": Mixing.from_json(data.get("mixing", {})),
+            "calibration": Calibration.from_json(calibration) if calibration else None,
+            "uncertainty": Uncertainty.from_json(data["uncertainty"]) if data.get("uncertainty") else Uncertainty(),
         }
         return Choices(**{**data, **read})
 

@@ -5,6 +5,7 @@ class, the classes that are more likely than not, or a ranked list of keys. Wher
 with one field a class.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ PREDICTION = "prediction"
 PROBABILITIES = "probabilities"
 
 
-def prediction_table(database: Database, task: Task, seeds: Seeds, prediction: NDArray[Any]) -> pa.Table:
+def prediction_table(
+    database: Database, task: Task, seeds: Seeds, prediction: NDArray[Any], beside: Mapping[str, NDArray[Any]] | None = None
+) -> pa.Table:
     """Predictions of n seeds as a table [n].
 
     Args:
@@ -28,15 +31,32 @@ def prediction_table(database: Database, task: Task, seeds: Seeds, prediction: N
         task: with its classes, where its kind has any.
         seeds: n seeds.
         prediction: [n] probabilities or values, [n, classes] probabilities, or [n, top] ranked rows, -1 for none.
+        beside: see `answer_columns`.
     """
     keys = entity_keys(database, task, seeds.entity)
     columns = dict(zip(task.entity_columns, keys.columns, strict=True))
     columns["cutoff"] = pa.array(seeds.cutoff, pa.timestamp("us"))
-    return pa.table(columns | answer_columns(database, task, prediction))
+    return pa.table(columns | answer_columns(database, task, prediction, beside))
 
 
-def answer_columns(database: Database, task: Task, prediction: NDArray[Any]) -> dict[str, pa.Array]:
-    """The columns [n] that say what was predicted."""
+def answer_columns(
+    database: Database, task: Task, prediction: NDArray[Any], beside: Mapping[str, NDArray[Any]] | None = None
+) -> dict[str, pa.Array]:
+    """The columns [n] that say what was predicted, and those that say how sure it is (see `rdl.model.uncertainty`).
+
+    Args:
+        database: whose keys name what is ranked.
+        task: with its classes, where its kind has any.
+        prediction: [n, …] as in `prediction_table`.
+        beside: columns by name: [n] numbers, or [n, classes] flags, which become lists of classes.
+    """
+    found = _predicted(database, task, prediction)
+    for name, column in (beside or {}).items():
+        found[name] = _flagged(task, column) if column.ndim > 1 else pa.array(column)
+    return found
+
+
+def _predicted(database: Database, task: Task, prediction: NDArray[Any]) -> dict[str, pa.Array]:
     if task.kind is Kind.RECOMMENDATION:
         return {PREDICTION: _ranked(database, task, prediction)}
     if not task.kind.classed:
@@ -47,10 +67,15 @@ def answer_columns(database: Database, task: Task, prediction: NDArray[Any]) -> 
     if task.kind is Kind.MULTICLASS:
         likely = classes.take(pa.array(prediction.argmax(axis=1)))
     else:
-        row, place = np.nonzero(prediction >= 0.5)
-        ends = np.searchsorted(row, np.arange(len(prediction) + 1))
-        likely = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), classes.take(pa.array(place)))
+        likely = _flagged(task, prediction >= 0.5)
     return {PREDICTION: likely, PROBABILITIES: probabilities}
+
+
+def _flagged(task: Task, flags: NDArray[np.bool_]) -> pa.Array:
+    """[n] lists of the classes whose flags [n, classes] are set."""
+    row, place = np.nonzero(flags)
+    ends = np.searchsorted(row, np.arange(len(flags) + 1))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(list(task.classes)).take(pa.array(place)))
 
 
 def _ranked(database: Database, task: Task, prediction: NDArray[Any]) -> pa.Array:

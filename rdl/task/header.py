@@ -3,13 +3,14 @@
 import tomllib
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rdl.database import Schema, Semantic, Table
 from rdl.errors import ProjectError, SchemaError, TaskError, nearest
 from rdl.project import validate as validate_settings
+from rdl.task.promises import LEVELS, check_bounds, check_grades, check_shares
 from rdl.task.task import DEFAULT_METRIC, METRICS, Kind
 
 AUTOCOMPLETE = "autocomplete"
@@ -42,6 +43,11 @@ class Header(BaseModel):
     top: Annotated[int, Field(ge=1, le=1000)] | None = None
     hide: list[str] = []
     type: Literal["binary", "regression", "multiclass"] | None = None
+    intervals: list[float] | None = None
+    quantiles: list[float] = []
+    grades: int | list[float] | None = None
+    least: float | int | None = None
+    most: float | int | None = None
 
     @property
     def static(self) -> bool:
@@ -161,6 +167,34 @@ def kind_of(header: Header, entity: Table, hidden: tuple[Pair, ...], path: Path)
 def meant_kind(semantic: Semantic) -> Kind:
     """The kind of question that a column of this meaning answers."""
     return _MEANT.get(semantic, Kind.MULTICLASS)
+
+
+def promises_of(header: Header, kind: Kind, path: Path) -> dict[str, Any]:
+    """What predictions promise beside themselves, by the names of `Task`'s fields.
+
+    Raises:
+        TaskError: a level is no share, there are too many grades, or a key does not fit the kind.
+    """
+    _check_fit(header, kind, path)
+    levels = LEVELS if header.intervals is None else header.intervals
+    least, most = check_bounds(header.least, header.most, str(path))
+    return {
+        "intervals": check_shares(levels, "intervals", str(path)),
+        "quantiles": check_shares(header.quantiles, "quantiles", str(path)),
+        "grades": check_grades(header.grades or 0, str(path)),
+        "least": least,
+        "most": most,
+    }
+
+
+def _check_fit(header: Header, kind: Kind, path: Path) -> None:
+    """Refuse what a question of this kind cannot promise."""
+    asked = {"quantiles": header.quantiles, "least": header.least, "most": header.most, "grades": header.grades}
+    fits = dict.fromkeys(("quantiles", "least", "most"), Kind.REGRESSION) | {"grades": Kind.BINARY}
+    for key, value in asked.items():
+        if value not in (None, []) and kind is not fits[key]:
+            what = f"{key} belongs to kind = {fits[key].value!r}, and this is {kind.value!r}"
+            raise TaskError(what, where=str(path), fix=f"leave out {key}")
 
 
 def metric_of(header: Header, kind: Kind, path: Path) -> str:

@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rdl.task.lattice import Calendar, Lattice
+from rdl.task.promises import LEVELS, bounded
 from rdl.timeline import format_duration
 
 
@@ -73,6 +77,10 @@ class Task:
         stored: whether the labels are not asked but lie beside `path`, as RelBench stores them.
         fixed: whether there are labels at the `listed` cutoffs only: those of stored labels, or of the entities' own rows.
         static: whether there is no time to split by: one cutoff after all rows, `test`, and splits drawn at random.
+        intervals: how often intervals, or sets of classes, hold the truth: one pair of columns a level.
+        quantiles: of a regression, to predict besides.
+        grades: how many grades probabilities are divided into, or the boundaries between them; 0 for none.
+        least, most: what the label of a regression cannot be below and above, where that is known.
     """
 
     name: str
@@ -105,12 +113,22 @@ class Task:
     stored: bool = False
     fixed: bool = False
     static: bool = False
+    intervals: tuple[float, ...] = LEVELS
+    quantiles: tuple[float, ...] = ()
+    grades: int | tuple[float, ...] = 0
+    least: float | None = None
+    most: float | None = None
 
     def __post_init__(self) -> None:
         # a task that was stored as JSON comes back with plain text and lists
         object.__setattr__(self, "calendar", None if self.calendar is None else Calendar(self.calendar))
-        for name in ("listed", "entity_columns", "classes"):
+        for name in ("listed", "entity_columns", "classes", "intervals", "quantiles"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "grades", self.grades if isinstance(self.grades, int) else tuple(self.grades))
+
+    def bounded(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The values, none beyond what the label can be."""
+        return bounded(values, self.least, self.most)
 
     @property
     def lattice(self) -> Lattice:

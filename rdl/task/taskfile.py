@@ -11,7 +11,7 @@ from rdl.database import Schema
 from rdl.database.statements import check_query, statements
 from rdl.errors import SqlError, TaskError, TimeError
 from rdl.task.grid import Grid, read_grid
-from rdl.task.header import AUTOCOMPLETE, TOP, Header, entity_of, hidden_of, kind_of, metric_of, read_header, target_of
+from rdl.task.header import AUTOCOMPLETE, TOP, Header, entity_of, hidden_of, kind_of, metric_of, promises_of, read_header, target_of
 from rdl.task.task import Task
 from rdl.timeline import DAY
 
@@ -68,6 +68,7 @@ def read_task_file(path: Path, schema: Schema) -> Task:
         top=header.top or TOP,
         autocomplete=header.kind == AUTOCOMPLETE,
         static=header.static,
+        **promises_of(header, kind, path),
     )
 
 
