@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rdl.boost.losses import Loss
 from rdl.boost.matrix import Matrix, to_learn, to_predict
+from rdl.boost.momentum import Ahead
 from rdl.boost.objective import parameters
 from rdl.boost.settings import BoostSettings
 from rdl.boost.smoothing import Smoothing
@@ -50,6 +51,8 @@ def fit_smoothed(
     seed: int,
     weight: Float64,
     watched: Watched | None = None,
+    *,
+    momentum: bool = False,
 ) -> "tuple[xgboost.Booster, Float64, list[float]]":
     """Boost `settings.rounds` rounds, or until the watched rows' loss has not improved for `settings.patience`.
 
@@ -62,6 +65,7 @@ def fit_smoothed(
         seed: of XGBoost.
         weight: [n] of the rows; 0 where there is no label.
         watched: later rows, or None.
+        momentum: whether trees are fitted a step ahead; `momentum.settled` must then weigh them.
 
     Returns:
         The booster, where it starts [k], and every round's mean: of what the watched rows are judged by, or of the labelled rows'
@@ -70,7 +74,7 @@ def fit_smoothed(
     import xgboost
 
     data = to_learn(matrix, target, settings.threads, settings.max_bin)
-    run = _Run(data, target, smoothing, loss, weight, watched)
+    run = _Run(data, target, smoothing, loss, weight, watched, momentum=momentum)
     evals = [(data, "train")]
     if watched is not None:
         evals.append((to_learn(watched.matrix, watched.target, settings.threads, settings.max_bin, like=data), "watched"))
@@ -106,15 +110,21 @@ class _Run:
         loss: Loss,
         weight: Float64,
         watched: Watched | None,
+        *,
+        momentum: bool,
     ) -> None:
         self._data, self._target, self._smoothing, self._loss, self._watched = data, target, smoothing, loss, watched
         self._weight = weight[:, None]
         self.start = loss.start(target[weight > 0])
         self._margin = np.zeros_like(target)
+        self._own, self._later = (Ahead(), Ahead()) if momentum else (None, None)
 
     def objective(self, predicted: NDArray[Any], _: "xgboost.DMatrix") -> tuple[Float64, Float64]:
         """Gradient and curvature [n, k] by the margins."""
-        z = self._smoothing.push(self._shaped(predicted, self._target))
+        margin = self._shaped(predicted, self._target)
+        if self._own is not None:
+            margin = self._own.ahead if self._own.started else self._followed(self._own, margin)
+        z = self._smoothing.push(margin)
         gradient = self._smoothing.pull(self._weight * self._loss.gradient(z, self._target))
         curvature = self._smoothing.pull(self._weight * self._loss.curvature(z, self._target))
         return gradient, np.maximum(curvature, LEAST_CURVATURE)
@@ -122,13 +132,21 @@ class _Run:
     def metric(self, predicted: NDArray[Any], data: "xgboost.DMatrix") -> tuple[str, float]:
         """Of the labelled rows the mean loss; of the watched ones, asked for right after them, what they are judged by."""
         if data is self._data:
-            self._margin = self._shaped(predicted, self._target)
+            self._margin = self._followed(self._own, self._shaped(predicted, self._target))
             value = self._loss.value(self._smoothing.push(self._margin), self._target)
             return "loss", float(np.average(value, weights=self._weight[:, 0]))
         assert self._watched is not None
-        whole = np.concatenate([self._margin, self._shaped(predicted, self._watched.target)])
+        later = self._followed(self._later, self._shaped(predicted, self._watched.target))
+        whole = np.concatenate([self._margin, later])
         z = self._watched.smoothing.push(whole)[len(self._margin) :]
         return "loss", float(self._loss.judge(z, self._watched.target).mean())
+
+    def _followed(self, ahead: Ahead | None, margin: Float64) -> Float64:
+        """The margins after so many rounds."""
+        if ahead is None:
+            return margin
+        ahead.follow(margin, self.start)
+        return ahead.now
 
     def _shaped(self, predicted: NDArray[Any], like: Float64) -> Float64:
         return np.asarray(predicted, dtype=np.float64).reshape(like.shape) + self.start

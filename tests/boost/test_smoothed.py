@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from rdl.boost import BoostSettings, Matrix
 from rdl.boost.losses import loss_of
+from rdl.boost.momentum import momenta, settled, tree_weights
 from rdl.boost.smoothed import Watched, fit_smoothed, margins
 from rdl.boost.smoothing import Links, Past, Smoothing
 from rdl.task import Kind
@@ -110,3 +111,34 @@ def test__watched_rows__stop_it_and_take_no_part():
     least = min(other.num_boosted_rounds(), booster.num_boosted_rounds())
     rows = matrix.rows(np.arange(n))
     assert np.array_equal(margins(other, start, rows, 1, least), margins(booster, start, rows, 1, least))
+
+
+def test__momentum__settled_trees_are_what_every_round_was_scored_by__and_it_gets_there_sooner():
+    matrix, target, links = graph(600)
+    smoothing = Smoothing((links,), (1.0,), 0.8, 3)
+    slow = replace(QUICK, learning_rate=0.03, rounds=40)
+    for kind, y in ((Kind.BINARY, target), (Kind.MULTICLASS, np.c_[target, 1 - target])):
+        loss, ends = loss_of(kind, "log_loss", y), {}
+        for momentum in (False, True):
+            booster, start, history = fit_smoothed(matrix, y, smoothing, loss, slow, 0, np.ones(len(y)), momentum=momentum)
+            for rounds in (1, 17, 40):
+                f = margins(settled(booster, rounds, momentum=momentum), start, matrix, 1)
+                assert loss.value(smoothing.push(f), y).mean() == pytest.approx(history[rounds - 1], abs=1e-4), (momentum, rounds)
+            ends[momentum] = history[-1]
+        assert ends[True] < ends[False] - 0.05
+    assert np.allclose(tree_weights(3)[-1], 1)
+    assert np.all(np.diff(momenta(30)) > 0)
+
+
+def test__momentum__watched_rows_are_scored_by_what_is_settled():
+    matrix, target, _ = graph(900)
+    loss, early, late = loss_of(Kind.BINARY, "log_loss", target), np.arange(600), np.arange(600, 900)
+    watched = Watched(matrix.rows(late), target[late], NONE)
+    told = replace(QUICK, learning_rate=0.03, rounds=200, patience=10)
+    booster, start, history = fit_smoothed(
+        matrix.rows(early), target[early], NONE, loss, told, 0, np.ones(600), watched, momentum=True
+    )
+    assert 10 < len(history) < 200
+    for rounds in (1, len(history) // 2, len(history)):
+        f = margins(settled(booster, rounds, momentum=True), start, matrix.rows(late), 1)
+        assert loss.judge(f, target[late]).mean() == pytest.approx(history[rounds - 1], abs=1e-4)
