@@ -72,3 +72,30 @@ def test__fit__where_it_means_nothing__is_none():
 def test__apply__certain_predictions__stay_probabilities():
     found = Calibration(2.0, (0.3,)).apply(np.array([0.0, 1.0]), Kind.BINARY)
     assert ((found >= 0) & (found <= 1)).all()
+
+
+def bent(n=8000, seed=4):
+    """Probabilities that no slope and shift mend: their log-odds are right below zero and three times too large above."""
+    rng = np.random.default_rng(seed)
+    margin = rng.normal(0, 1.5, n)
+    target = (rng.random(n) < 1 / (1 + np.exp(-margin))).astype(float)
+    return 1 / (1 + np.exp(-np.where(margin > 0, 3 * margin, margin))), target, rng.integers(0, 6, n)
+
+
+def test__fit__bent_otherwise_than_a_slope_can__is_mended_by_isotonic_regression_and_keeps_every_rank():
+    prediction, target, cutoff = bent()
+    found = fit_calibration(prediction, target, cutoff, Kind.BINARY)
+    assert found.knots
+    fresh, answer, _ = bent(seed=5)
+    after = found.apply(fresh, Kind.BINARY)
+    assert log_loss(answer, after) < log_loss(answer, fresh) - 0.02
+    order = np.argsort(fresh)
+    rises = np.diff(after[order]) > 0
+    assert rises[np.diff(np.clip(fresh[order], 1e-6, 1 - 1e-6)) > 1e-9].all()
+    assert roc_auc_score(answer, after) == pytest.approx(roc_auc_score(answer, fresh), abs=1e-3)
+    assert Calibration.from_json(found.to_json()) == found
+
+
+def test__fit__too_few_rows_for_isotonic_regression__is_a_slope_and_a_shift():
+    prediction, target, cutoff = bent(n=1500)
+    assert fit_calibration(prediction, target, cutoff, Kind.BINARY).knots == ()
