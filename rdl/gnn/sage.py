@@ -97,4 +97,4 @@ def neighbour_mean(x: Tensor, edges: Tensor, size: int) -> tuple[Tensor, Tensor]
     count = torch.bincount(target, minlength=size)
     ends = functional.pad(count.cumsum(0), (1, 0))
     mean = functional.embedding_bag(source, x, ends, mode="mean", include_last_offset=True)  # [size, channels]
-    return mean, count.to(x.dtype)
+    return mean, count.float()  # bf16 counts to 256

@@ -7,6 +7,7 @@ from rdl.errors import UsageError, nearest
 
 _CHOICES = {
     "strategy": ("last", "uniform"),
+    "precision": ("auto", "float32", "bf16"),
     "sampling": ("cpu", "device"),
     "numeric": ("piecewise", "periodic", "standard"),
 }
@@ -36,6 +37,8 @@ class GnnSettings:
         staleness: microseconds; each epoch every training seed's `as_of` is moved back by a draw from U(0, staleness).
         budget_s: seconds of wall time, or None for no limit.
         device: "auto" takes an accelerator where there is one.
+        precision: what products are computed in while training: "float32", "bf16" (weights stay float32), or "auto", which is
+            bf16 on an accelerator. Predictions are float32 in any case.
         sampling: where batches are made: on the "cpu", or on the "device", to which the graph is then copied. They are the same.
         workers: threads that prepare batches on the CPU; they change nothing in them.
         threads: cores torch uses while fitting and predicting (`workers` others prepare batches). Sums are split by it, so it is
@@ -63,6 +66,7 @@ class GnnSettings:
     staleness: int = 0
     budget_s: float | None = None
     device: str = "auto"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
     sampling: Literal["cpu", "device"] = "cpu"
     workers: int = 1
     threads: int = 1

@@ -107,6 +107,8 @@ class _Run:
         self.store, self.plan, self.train_labels, self.seed, self.history = store, plan, train, seed, history
         self.settings = plan.settings
         self.device = choose_device(self.settings.device)
+        precision = self.settings.precision
+        self.halved = precision == "bf16" or (precision == "auto" and self.device.type != "cpu")
         self.model = GraphModel(plan).to(self.device)
         self.average = _copy(self.model)
         self.best = _copy(self.model)
@@ -198,8 +200,9 @@ class _Run:
         rate = self.settings.learning_rate * min(1.0, (self.progress.step + 1) / max(self.settings.warm_up, 1))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        output = self.model(batch.to(self.device), labels[place.cpu()].to(self.device))
-        value = self.plan.answer.loss(output, target[place.cpu()].to(self.device))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.halved):
+            output = self.model(batch.to(self.device), labels[place.cpu()].to(self.device))
+        value = self.plan.answer.loss(output.float(), target[place.cpu()].to(self.device))
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)

@@ -103,6 +103,18 @@ def test__workers_and_the_place_of_sampling__change_nothing(strategy, change):
     assert one.report["scores"] == other.report["scores"]
 
 
+@pytest.mark.parametrize("network", ["sage", "relgnn"])
+def test__bf16__learns_the_same_with_float32_weights_and_repeats_itself(network):
+    world, settings = make_shops(), replace(SMALL, epochs=5, network=network)
+    _, rest = world.halves()
+    whole, half, again = (fit(world, settings=replace(settings, precision=p)) for p in ("auto", "bf16", "bf16"))
+    assert same_weights(half, again)
+    assert not same_weights(half, whole)
+    assert {v.dtype for v in half.weights.values()} == {torch.float32}
+    (found, _), (expected, _) = judged(half, world, rest), judged(whole, world, rest)
+    assert abs(found - expected) < 0.05
+
+
 def test__fit__leaves_torch_as_it_was():
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     fit(make_shops(), settings=replace(SMALL, epochs=1))
