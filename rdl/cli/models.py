@@ -138,14 +138,19 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 5001,
     model: Version = "champion",
+    waiting: Annotated[int, typer.Option(help="Requests that may wait; one more gets status 429.", min=1)] = 256,
     project: ProjectDir = Path(),
     home: HomeDir = None,
 ) -> None:
-    """Start MLflow's server on a registered model; POST entity keys to /invocations, all columns of them."""
+    """Start a server on a registered model; POST entity keys to /invocations, all columns of them; GET /health."""
+    import logging
+
     from rdl.mlops import serve as start
     from rdl.project import open_project
 
-    start(open_project(project, home), task, host, port, model)
+    logging.getLogger("rdl.features").setLevel(logging.WARNING)  # a line a request says nothing
+    with progress():
+        start(open_project(project, home), task, host, port, model, waiting)
 
 
 def _settings(seed: int, budget: str | None, members: str | None) -> "FitSettings":
@@ -187,6 +192,19 @@ def _table(evaluation: "Evaluation", task: "Task") -> list[str]:
     for name in names:
         weight = "" if name == BLEND else f"{evaluation.weights.get(name, 0.0):.2f}"
         lines.append(f"  {name:<12}{weight:>8}" + "".join(_figure(evaluation.metrics[name][c]) for c in columns))
+    return lines + _promises(evaluation)
+
+
+def _promises(evaluation: "Evaluation") -> list[str]:
+    """How often intervals and sets held the truth, by year, and the grades."""
+    lines = []
+    for coverage in evaluation.promises.coverage:
+        whole = coverage.whole
+        lines.append(f"  {100 * coverage.level:g} % held in {whole.share:.1%} of {whole.rows:,} rows, mean width {whole.width:.4g}")
+        lines += [f"    {h.when}{h.share:>8.1%} of {h.rows:>9,} rows, width {h.width:.4g}" for h in coverage.by_year]
+    for grade in evaluation.promises.grades:
+        place = f"{grade.low:.4f} to {grade.high:.4f}"
+        lines.append(f"  grade {grade.name:<3}{place}{grade.rows:>9,} rows, observed {grade.observed:.4f}, at the fit {grade.expected:.4f}")
     return lines
 
 

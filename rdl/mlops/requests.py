@@ -155,9 +155,9 @@ def shown(value: object) -> str:
 def _read(database: Database, task: Task, question: Question, default: int) -> "NDArray[np.int64]":
     """The moments [n] of a question whose columns, keys and times can be read."""
     names = task.entity_columns
-    check_columns(list(question.columns), names)
     if not len(question):
         raise RequestError("the request has no rows", fix=f"send at least one {', '.join(names)}")
+    check_columns(list(question.columns), names)
     if not 0 <= question.reasons <= MOST_REASONS:
         raise RequestError(f"{question.reasons} reasons", where="reasons", fix=f"ask for 0 to {MOST_REASONS}")
     for name in names:

@@ -73,4 +73,5 @@ def small_fit():
     from rdl.boost import BoostSettings
     from rdl.model import FitSettings
 
-    return FitSettings(members=("features",), plan_depth=1, folds=1, boost=BoostSettings(rounds=8, seeds=1, threads=1))
+    boost = BoostSettings(rounds=8, seeds=1, threads=1, learning_rate=0.4, min_child_weight=1.0)
+    return FitSettings(members=("features",), plan_depth=1, folds=1, boost=boost)
