@@ -1,7 +1,8 @@
 """The `rdl` command: arguments in, one call, text out.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data, 4 gate not passed, 5 locked by another run. Results go to standard output,
-progress to standard error: a live line on a terminal, plain lines elsewhere. `--json` prints one JSON object a line.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data, 4 gate not passed, 5 locked by another run, 6 not ready (try again later),
+124 a step ran past its time limit, 130 interrupted, 143 told to stop. Results go to standard output, progress to standard error: a
+live line on a terminal, plain lines elsewhere. `--json` prints one JSON object a line.
 
 A command is a function in the file of its subject, and stands in the list below; what it needs is imported when it runs.
 """
@@ -11,7 +12,7 @@ import sys
 
 import typer
 
-from rdl.cli import database, features, models, pipelines, registry, relbench, schema, task, tasks
+from rdl.cli import database, features, models, pipelines, registry, relbench, runs, schema, task, tasks
 from rdl.errors import RdlError
 
 app = typer.Typer(
@@ -38,6 +39,9 @@ for command in (
     registry.rollback,
     registry.audit,
     pipelines.run,
+    pipelines.backfill,
+    pipelines.schedule,
+    runs.runs,
 ):
     app.command()(command)
 app.add_typer(relbench.app, name="export")

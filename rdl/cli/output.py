@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -14,13 +15,13 @@ def say(as_json: bool, facts: dict[str, Any], lines: Sequence[str]) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[None]:
-    """Show what `rdl` logs: the latest line with a spinner on a terminal, plain lines elsewhere."""
+def progress(as_json: bool = False) -> Iterator[None]:
+    """Show what `rdl` logs: the latest line with a spinner on a terminal, plain lines elsewhere, or one JSON object a line."""
     logger = logging.getLogger("rdl")
     logger.setLevel(logging.INFO)
-    if not sys.stderr.isatty():
+    if as_json or not sys.stderr.isatty():
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(_Objects() if as_json else logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         with _handled(logger, handler):
             yield
         return
@@ -38,6 +39,13 @@ def progress() -> Iterator[None]:
 
         with _handled(logger, _Latest()):
             yield
+
+
+class _Objects(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        facts = {"time": moment, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        return json.dumps(facts | ({"trace": self.formatException(record.exc_info)} if record.exc_info else {}))
 
 
 @contextmanager

@@ -137,12 +137,16 @@ def _steps(head: _Head, registry: Mapping[str, Step], path: Path) -> tuple[Step,
         absent = [need for need in registry[name].requires if need not in head.steps]
         if absent:
             raise PipelineError(f"step {name!r} needs {absent[0]!r}", where=where, fix=f"list {absent[0]!r} before {name!r}")
-        late = [need for need in (*registry[name].needs, *registry[name].requires) if need in head.steps[i:]]
+        late = [need for need in _before(registry[name]) if need in head.steps[i:]]
         if late:
             raise PipelineError(f"step {name!r} stands before {late[0]!r}", where=where, fix=f"move {late[0]!r} before {name!r}")
         if registry[name].per_task and not head.tasks:
             raise PipelineError(f"step {name!r} needs a task", where=str(path), fix='add tasks = ["…"]')
     return tuple(registry[name] for name in head.steps)
+
+
+def _before(step: Step) -> tuple[str, ...]:
+    return (*step.needs, *step.requires, *step.guards)
 
 
 def _sections(raw: Mapping[str, Any], steps: tuple[Step, ...], registry: Mapping[str, Step], path: Path) -> dict[str, Settings]:

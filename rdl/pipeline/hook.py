@@ -61,7 +61,7 @@ def _command(command: list[str], body: bytes, limit: float) -> None:
     try:
         process.communicate(body, timeout=limit)
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"took longer than {limit:.0f} s, and was ended") from None
+        raise TimeoutError(f"took longer than {limit:g} s, and was ended") from None
     finally:
         if process.poll() is None:
             with suppress(ProcessLookupError):
@@ -93,6 +93,6 @@ def _post(url: str, body: bytes, limit: float) -> None:
     thread.start()
     thread.join(limit)
     if thread.is_alive():
-        raise TimeoutError(f"{parts.hostname} did not answer within {limit:.0f} s")
+        raise TimeoutError(f"{parts.hostname} did not answer within {limit:g} s")
     if caught:
         raise ConnectionError(f"{parts.hostname}: {caught[0]}")

@@ -1,6 +1,6 @@
 """Which work a pipeline is, and the key that says whether it has been done.
 
-The key of a unit is a hash of its step, its settings, the task's definition, the keys of the units it builds on, the rows'
+The key of a unit is a hash of its step, its settings, the task's definition, the keys of the units it reads, the rows'
 fingerprint, the as-of and the code. Equal keys mean equal results, so work is done once and redone only when something it
 depends on changed.
 """
@@ -30,9 +30,19 @@ def units(pipeline: "Pipeline") -> tuple[tuple[Unit, Step], ...]:
     )
 
 
-def builds_on(unit: Unit, step: Step, other: Unit) -> bool:
-    """Whether `unit` builds on `other`: a step it names, for the same task where both have one."""
-    return other.step in (*step.requires, *step.needs) and (not unit.task or not other.task or unit.task == other.task)
+def reads(unit: Unit, step: Step, other: Unit) -> bool:
+    """Whether `unit` reads what `other` made: a step it names, for the same task where both have one."""
+    return _names(step.requires + step.needs, unit, other)
+
+
+def waits_for(unit: Unit, step: Step, other: Unit) -> bool:
+    """Whether `unit` cannot be done where `other` failed."""
+    named = (name for name in step.requires + step.needs + step.guards if name not in step.falls_back)
+    return _names(tuple(named), unit, other)
+
+
+def _names(steps: tuple[str, ...], unit: Unit, other: Unit) -> bool:
+    return other.step in steps and (not unit.task or not other.task or unit.task == other.task)
 
 
 def unit_key(unit: Unit, step: Step, pipeline: "Pipeline", source: "Source | None", upstream: Mapping[str, str]) -> str:
@@ -43,7 +53,7 @@ def unit_key(unit: Unit, step: Step, pipeline: "Pipeline", source: "Source | Non
         step: its step.
         pipeline: whose settings count.
         source: the opened project; needed by steps that read rows.
-        upstream: key by unit of everything it builds on.
+        upstream: key by unit of everything it reads.
     """
     facts: dict[str, Any] = {
         "unit": str(unit),
@@ -56,6 +66,8 @@ def unit_key(unit: Unit, step: Step, pipeline: "Pipeline", source: "Source | Non
         facts["rows"] = source.database.fingerprint
         facts["as_of"] = source.as_of if step.dated else None
         facts["task"] = _definition(source.task(unit.task)) if unit.task else None
+        facts["tasks"] = [_definition(source.task(name)) for name in pipeline.tasks] if step.reads_tasks else None
+        facts["inputs"] = dict(step.inputs(pipeline, unit, source))
     text = json.dumps(facts, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 

@@ -25,7 +25,7 @@ from rdl.pipeline.heartbeat import Heartbeat
 from rdl.pipeline.hook import describe, tell_failure
 from rdl.pipeline.ledger import Ledger, Status
 from rdl.pipeline.lock import locked
-from rdl.pipeline.plan import builds_on, unit_key, units
+from rdl.pipeline.plan import reads, unit_key, units, waits_for
 from rdl.pipeline.publish import publish
 from rdl.pipeline.ready import when_ready
 from rdl.pipeline.result import RunResult, StepResult
@@ -68,7 +68,7 @@ def run_pipeline(pipeline: Pipeline, as_of: int | None = None, *, resume: bool =
         raise PipelineError(
             f"cannot write the home: {error}", where=str(pipeline.home), fix="set home to a writable folder"
         ) from error
-    with _terminable(), ExitStack() as locks:
+    with terminable(), ExitStack() as locks:
         try:
             locks.enter_context(_lock(pipeline, as_of))
             return _Run(pipeline, as_of, locks).finish()
@@ -97,8 +97,8 @@ def _lock(pipeline: Pipeline, as_of: int | None) -> AbstractContextManager[None]
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception while the block runs; only the main thread may do so."""
+def terminable() -> Iterator[None]:
+    """Turn SIGTERM into `Terminated` while the block runs; only the main thread may do so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -159,15 +159,15 @@ class _Run:
             shutil.rmtree(self._pipeline.home / "aside" / run, ignore_errors=True)
 
     def _one(self, unit: Unit, step: Step) -> None:
-        if any(builds_on(unit, step, other) for other in self._missing):
+        if any(waits_for(unit, step, other) for other in self._missing):
             self._missing.add(unit)
             self._ledger.note_step(self._id, unit, "", Status.BLOCKED, _now())
             log.warning("pipeline: %s is blocked", unit)
             return
-        source = self._open() if step.reads_rows else None
         started, key, meter = _now(), "", Meter()
+        source = self._open() if step.reads_rows else None
         try:
-            upstream = tuple(done for other, done in self._done.items() if builds_on(unit, step, other))
+            upstream = tuple(done for other, done in self._done.items() if reads(unit, step, other))
             key = unit_key(unit, step, self._pipeline, source, {str(done.unit): done.key for done in upstream})
             found = self._ledger.done(unit, key)
             if found is None:

@@ -118,6 +118,11 @@ def whole(pipeline: "Pipeline") -> tuple[str, ...]:  # noqa: ARG001
     return ("",)
 
 
+def nothing(pipeline: "Pipeline", unit: Unit, source: "Source") -> Mapping[str, Any]:  # noqa: ARG001
+    """The further inputs of a step that has none."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Step:
     """One kind of work.
@@ -128,11 +133,16 @@ class Step:
         place: the folder that the files are published to. A folder named by the key is never overwritten with other content.
         requires: the steps that must come before.
         needs: the steps that come before where the pipeline has them.
+        guards: the steps that must have passed before, where the pipeline has them, but of which it reads nothing: that they are
+            done again is no reason to do this again.
+        falls_back: those of the steps above without which it can do: where they failed, it has another way.
         sections: the sections of the pipeline file that it reads.
         per_task: whether it is done once for each task.
         parts: what it is further divided into.
         reads_rows: whether it depends on the database; one that does not runs before the database is opened.
         dated: whether it depends on the run's as-of.
+        reads_tasks: whether one that is not done once for each task depends on the tasks of the pipeline.
+        inputs: what else it reads, in values that change when that does.
     """
 
     name: str
@@ -140,8 +150,12 @@ class Step:
     place: Callable[[Context], Path]
     requires: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()
+    falls_back: tuple[str, ...] = ()
     sections: Mapping[str, type[Settings]] = field(default_factory=dict)
     per_task: bool = True
     parts: Callable[["Pipeline"], tuple[str, ...]] = whole
     reads_rows: bool = True
     dated: bool = True
+    reads_tasks: bool = False
+    inputs: Callable[["Pipeline", Unit, "Source"], Mapping[str, Any]] = nothing

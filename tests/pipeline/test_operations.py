@@ -205,10 +205,10 @@ def test__on_failure__slow_absent_or_failing_hook__never_hides_the_error(tmp_pat
     url, _, slow = listener
     slow.set()
     sections = {
-        f'webhook = "{url}"\ntimeout = "100 ms"': "did not answer within 0 s",
+        f'webhook = "{url}"\ntimeout = "100 ms"': "the failure webhook: 127.0.0.1",
         'webhook = "http://127.0.0.1:1/secret"': "127.0.0.1: <urlopen error",
         'command = ["/no/such/command"]': "No such file",
-        'command = ["sleep", "60"]\ntimeout = "100 ms"': "took longer than 0 s, and was ended",
+        'command = ["sleep", "60"]\ntimeout = "100 ms"': "took longer than 0.1 s, and was ended",
         'command = ["false"]': "ended with code 1",
     }
     for section, said in sections.items():

@@ -39,4 +39,4 @@ def _place(context: Context) -> Path:
     return context.home / "checks" / context.key
 
 
-STEP = Step("check", check_database, _place, needs=("demo",), per_task=False, dated=False)
+STEP = Step("check", check_database, _place, needs=("demo",), per_task=False, dated=False, reads_tasks=True)

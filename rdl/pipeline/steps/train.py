@@ -39,4 +39,4 @@ def _place(context: Context) -> Path:
     return context.home / "models" / context.unit.task / context.key
 
 
-STEP = Step("train", train, _place, needs=("demo", "check"), sections={"fit": FitSection})
+STEP = Step("train", train, _place, needs=("demo",), guards=("ingest", "check", "labels", "graph"), sections={"fit": FitSection})
