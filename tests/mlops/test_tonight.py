@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rdl.database import Database
-from rdl.features.lineage import made_by
-from rdl.features.table import VALUES
+from rdl.features.kept.lineage import made_by
+from rdl.features.kept.table import VALUES
 from rdl.mlops import score
 from rdl.mlops.requests import Question, newest
 from rdl.mlops.scorer import Scorer
@@ -23,7 +23,7 @@ from tests.mlops.served import free_port, serving
 
 START = """
 import sys
-from rdl.features import table
+from rdl.features.kept import table
 from rdl.mlops import serve
 from rdl.project import open_project
 
