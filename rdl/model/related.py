@@ -8,6 +8,7 @@ its training rows.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ class Kinship:
         tau: microseconds after which an older row weighs 1/e of a new one.
         shares: what each path counts; none where all count alike.
         steps: how many times the mean is taken.
+        labels: whether the labels of those learned from are features, too.
+        momentum: whether boosting has Nesterov's momentum.
     """
 
     paths: tuple[str, ...] = ()
@@ -48,12 +51,13 @@ class Kinship:
     tau: float = 1.0
     shares: tuple[float, ...] = ()
     steps: int = 1
+    labels: bool = False
+    momentum: bool = False
 
     @staticmethod
     def from_json(facts: Mapping[str, Any]) -> "Kinship":
         """What `asdict` made, read back from JSON."""
-        tuples = {name: tuple(facts.get(name, ())) for name in ("paths", "shares")}
-        return Kinship(strength=float(facts["strength"]), tau=float(facts["tau"]), steps=int(facts.get("steps", 1)), **tuples)
+        return Kinship(**{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,17 @@ class Nodes:
         """The smoothing of these rows."""
         if not kinship.strength:
             return Smoothing((), (), 0.0)
-        codes = {path: np.unique(self.groups[path], return_inverse=True)[1] for path in kinship.paths}
-        paths = [
-            Past(np.where(self.groups[p] == "", -1, codes[p]), self.moment, self.ready, self.source, kinship.tau)
-            for p in kinship.paths
-        ]
+        paths = self.paths(kinship)
         return Smoothing(paths, kinship.shares or (1.0,) * len(paths), kinship.strength, kinship.steps)
+
+    def paths(self, kinship: Kinship) -> list[Past]:
+        """Whom these rows learn from, path by path."""
+        return [Past(self._codes[path], self.moment, self.ready, self.source, kinship.tau) for path in kinship.paths]
+
+    @cached_property
+    def _codes(self) -> dict[str, Int]:
+        """By path, the groups [n] as numbers, -1 for nobody's."""
+        return {path: np.where(texts == "", -1, np.unique(texts, return_inverse=True)[1]) for path, texts in self.groups.items()}
 
     def to_table(self) -> pa.Table:
         """The rows that may be learned from, as `from_table` reads them; all of them must be such."""

@@ -8,8 +8,9 @@ import pytest
 
 from rdl.database import Database
 from rdl.model import FitSettings, Model, fit_model, load_model, save_model
+from rdl.model.kindred import Kindred
 from rdl.model.related import ENTITY, Kinship, Nodes, known_paths, nodes_of
-from rdl.model.smoothed import FittedSmoothed, Smoothed
+from rdl.model.smoothed import FittedSmoothed, Smoothed, walk
 from rdl.model.training import prepare_training
 from rdl.task import Seeds, entity_keys, find_entities, find_task, population_at
 from rdl.timeline import DAY
@@ -33,7 +34,8 @@ def smoothed(world: Database, monkeypatch: pytest.MonkeyPatch, name: str, settin
 
     def always(self: Smoothed, folds: object, context: object) -> object:
         choice, predictions = choose(self, folds, context)  # type: ignore[arg-type]
-        kinship = {"paths": [ENTITY, *known_paths(folds[0].train, context.source, 1)[1:]], "strength": 0.5, "tau": 60.0 * DAY}  # type: ignore[index,attr-defined]
+        kinship = {"paths": [ENTITY, *known_paths(folds[0].train, context.source, 1)[1:]], "strength": 0.5}
+        kinship |= {"tau": 60.0 * DAY, "shares": [1.0, 2.0], "steps": 2, "labels": True, "momentum": True}  # type: ignore[index,attr-defined]
         return {**choice, "kinship": kinship}, predictions
 
     monkeypatch.setattr(Smoothed, "choose", always)
@@ -99,6 +101,47 @@ def test__choose__no_smoothing_is_among_the_candidates_and_the_best_is_taken(
     worth[0.0] = -5.0
     assert Smoothed("graphboost").choose(folds, context)[0]["kinship"]["strength"] == 0.0
     assert predictions[0] == "of"
+
+
+def test__walk__each_part_is_tried__and_kept_where_it_is_better() -> None:
+    paths, day = (ENTITY, "city", "team"), float(DAY)
+    tried: list[Kinship] = []
+
+    def liking(**wanted: object) -> Kinship:
+        def worth(kinship: Kinship) -> float:
+            tried.append(kinship)
+            return float(sum(getattr(kinship, name) != value for name, value in wanted.items()))
+
+        return walk(paths, day, worth)
+
+    assert liking(strength=0.0, labels=False, momentum=False) == Kinship()
+    assert liking(strength=0.8, steps=3, momentum=True) == Kinship((ENTITY,), 0.8, 12 * day, (), 3, momentum=True)
+    best = liking(strength=0.4, paths=paths, tau=3 * day, shares=(3.0, 1.0, 1.0), labels=True)
+    assert best == Kinship(paths, 0.4, 3 * day, (3.0, 1.0, 1.0), labels=True)
+    assert liking(strength=0.0, labels=True) == Kinship(paths, 0.0, 12 * day, labels=True)
+    assert Kinship() in tried
+    assert walk(paths, day, lambda k: 0.0 if not k.paths and not k.momentum else np.inf) == Kinship()
+
+
+def test__labels__are_the_mean_of_those_that_were_known__and_what_was_not_known_makes_no_loss(world: Database) -> None:
+    training = prepare_training(world, find_task(world, "active"), CUTOFF, ALONE, 0)
+    context = training.context(1.0)
+    kinship = Kinship((ENTITY,), 0.0, 1e18, labels=True)
+    rows = Kindred.of(replace(training.examples, between=()), kinship.paths, context)
+    task, seeds = training.source.task, training.examples.inputs.seeds
+    column = rows.read(kinship).values[:, -1]
+    assert rows.read(Kinship()) is rows.matrix
+    for i in range(0, len(column), 13):
+        known = (seeds.entity == seeds.entity[i]) & (seeds.cutoff + task.horizon + task.lag <= seeds.cutoff[i])
+        expected = training.examples.target[known].mean() if known.any() else np.nan
+        assert column[i] == pytest.approx(expected, nan_ok=True, abs=1e-5)
+    early = seeds.cutoff < rows.nodes.ready.min()
+    assert 0 < early.sum() < len(early)
+    fits = []
+    for target in (rows.target, np.where(early[:, None], 1 - rows.target, rows.target)):
+        booster, start, _ = replace(rows, target=target).fit(replace(kinship, labels=True), context.boost, 0)
+        fits.append((start, booster.num_boosted_rounds()))
+    assert np.array_equal(fits[0][0], fits[1][0])  # where the margins start, the labels of the first rows do not count
 
 
 def test__nodes__learn_from_rows_of_their_group_whose_labels_were_known(world: Database) -> None:
