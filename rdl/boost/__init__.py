@@ -7,18 +7,21 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from rdl.boost.blend import blend, fit_blend, row_losses
+from rdl.boost.blend import Mixing, blend, row_losses
 from rdl.boost.learner import FittedBoost, fit_boost, recency_weight, select_columns
 from rdl.boost.matrix import Matrix
 from rdl.boost.rounds import Curve, best_rounds, learning_curve
 from rdl.boost.settings import DEFAULTS, BoostSettings, default_settings, with_rounds
+from rdl.boost.weighing import Blend, fit_blend
 
 __all__ = [
     "DEFAULTS",
+    "Blend",
     "BoostSettings",
     "Curve",
     "FittedBoost",
     "Matrix",
+    "Mixing",
     "best_rounds",
     "blend",
     "default_settings",

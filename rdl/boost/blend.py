@@ -1,63 +1,63 @@
-"""One prediction from several members: non-negative weights that sum to one, fitted on out-of-fold predictions.
+"""One prediction from several members: non-negative weights that sum to one, and the way in which they are mixed.
 
-Probabilities are blended as log-odds, those of classes of which one is right as logarithms that are normalised anew, values as they
-are: so a seed's blend depends on its own predictions alone. The weights are those, of a grid over the simplex, that do best on the
-task's own metric: ranks for AUROC, medians for the absolute error, the most likely class for accuracy. What one validation says is
-uncertain, so of all weights that are as good as the best to within a part of its standard error, the most even ones are taken: the
-fewer the rows, the closer to equal weights.
+Probabilities are mixed as log-odds, those of classes of which one is right as logarithms that are normalised anew, values as they
+are. Two other ways are candidates where a metric asks for them: weighted medians, and ranks, each prediction being placed among the
+member's own out-of-fold predictions, which are kept. So a seed's blend depends on its own predictions alone.
+How weights are found: `rdl.boost.weighing`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rdl.task import Kind
-from rdl.task.class_metrics import answers, average_precision_by_class, f1_by_class, multiclass_losses, roc_auc_by_class
+from rdl.task.class_metrics import multiclass_losses
 
 Float64 = NDArray[np.float64]
 
-PART = 0.25
-"""Of a standard error: weights closer to the best than that are as good."""
-MOST_POINTS = 1_000
 EDGE = 1e-6
 """Probabilities are taken for at least so much, and for one at most less so much."""
-RANKED = {"roc_auc": roc_auc_by_class, "average_precision": average_precision_by_class}
-COUNTED = {"macro_f1", "micro_f1"}
+LEVELS = 200
+"""Quantiles that are kept of what ranks are read off."""
+TIE = 1e-4
+"""Of the mean log-odds, what is added to a rank: so predictions beyond all that are kept keep their order."""
 
 
-def fit_blend(members: Mapping[str, NDArray[Any]], target: Float64, kind: Kind, metric: str) -> dict[str, float]:
-    """Weights by member.
+@dataclass(frozen=True)
+class Mixing:
+    """How members' predictions become one.
 
-    Args:
-        members: [n], or [n, classes], out-of-fold predictions by name; of ranked lists there is one member only.
-        target: [n] what became of them; [n, classes] where any number of classes may be right.
-        kind: what the target is.
-        metric: what the task is judged by.
+    Attributes:
+        way: `mean`, `median` or `rank`.
+        found: how the weights were found.
+        reference: of ranks, by member `LEVELS` ascending quantiles of its out-of-fold log-odds.
+        ranks, values: of ranks, ascending quantiles of the mean rank, and of the log-odds that such ranks are given.
     """
-    names = sorted(members)
-    if len(names) == 1:
-        return {names[0]: 1.0}
-    assert kind is not Kind.RECOMMENDATION, "ranked lists cannot be mixed"
-    even = dict.fromkeys(names, 1.0 / len(names))
-    if kind is Kind.BINARY and len(np.unique(target)) < 2:
-        return even
-    mixed = np.stack([inner(members[name], kind) for name in names], axis=-1)  # [n, (classes,) members]
-    points = np.array(list(_simplex(len(names), _steps(len(names)))))  # [points, members]
-    found = np.array([_loss(mixed @ weights, target, kind, metric) for weights in points])  # [points, (loss, error)]
-    losses = np.where(np.isnan(found[:, 0]), np.inf, found[:, 0])
-    best = int(np.argmin(losses))
-    if np.isinf(losses[best]):
-        return even
-    as_good = np.flatnonzero(losses <= losses[best] + PART * found[best, 1])
-    uneven = np.sum((points[as_good] - 1.0 / len(names)) ** 2, axis=1)
-    weights = points[as_good[np.lexsort((losses[as_good], uneven.round(9)))[0]]]
-    return {name: round(float(w), 6) for name, w in zip(names, weights, strict=True)}
+
+    way: str = "mean"
+    found: str = ""
+    reference: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    ranks: Sequence[float] = ()
+    values: Sequence[float] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` reads back."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Mixing":
+        """What `to_json` wrote."""
+        return Mixing(**data)
 
 
-def blend(members: Mapping[str, NDArray[Any]], weights: Mapping[str, float], kind: Kind) -> NDArray[Any]:
-    """[n, …] the weighted mean of the members' predictions; members without a weight take no part.
+MEAN = Mixing()
+
+
+def blend(members: Mapping[str, NDArray[Any]], weights: Mapping[str, float], kind: Kind, mixing: Mixing = MEAN) -> NDArray[Any]:
+    """[n, …] the members' predictions, mixed by their weights; members without a weight take no part.
 
     Ranked lists are not mixed: those of the one member that has a weight are the blend.
     """
@@ -65,8 +65,48 @@ def blend(members: Mapping[str, NDArray[Any]], weights: Mapping[str, float], kin
     if kind is Kind.RECOMMENDATION:
         (only,) = taking_part
         return members[only]
-    whole = sum(taking_part.values())
-    return outer(np.asarray(sum(w / whole * inner(members[name], kind) for name, w in taking_part.items())), kind)
+    margins = {name: inner(members[name], kind) for name in taking_part}
+    return outer(mixed(margins, taking_part, mixing), kind)
+
+
+def mixed(margins: Mapping[str, Float64], weights: Mapping[str, float], mixing: Mixing) -> Float64:
+    """[n, …] log-odds, logarithms or values [n, …] by member as one, by weights above 0."""
+    whole = sum(weights.values())
+    shares = {name: w / whole for name, w in weights.items()}
+    if mixing.way == "median":
+        return weighted_median(np.stack([margins[name] for name in shares], axis=-1), np.array(list(shares.values())))
+    mean = np.asarray(sum(share * margins[name] for name, share in shares.items()))
+    if mixing.way != "rank":
+        return mean
+    rank = mean_rank({name: margins[name] for name in shares}, shares, mixing.reference)
+    return np.asarray(np.interp(rank, mixing.ranks, mixing.values) + TIE * mean)
+
+
+def ranked_mixing(margins: Mapping[str, Float64], weights: Mapping[str, float], found: str) -> Mixing:
+    """How to mix ranks among these margins [n] by member; ranks are given the log-odds that the weighted means of the rows have."""
+    levels = (np.arange(LEVELS) + 0.5) / LEVELS
+    whole = sum(weights.values())
+    shares = {name: w / whole for name, w in weights.items() if w > 0}
+    reference = {name: np.quantile(margins[name], levels).tolist() for name in shares}
+    rank = mean_rank({name: margins[name] for name in shares}, shares, reference)
+    mean = np.asarray(sum(share * margins[name] for name, share in shares.items()))
+    return Mixing("rank", found, reference, np.quantile(rank, levels).tolist(), np.quantile(mean, levels).tolist())
+
+
+def mean_rank(margins: Mapping[str, Float64], shares: Mapping[str, float], reference: Mapping[str, Sequence[float]]) -> Float64:
+    """[n] between 0 and 1: the share of each member's reference below its margins [n], averaged."""
+    levels = (np.arange(LEVELS) + 0.5) / LEVELS
+    return np.asarray(sum(share * np.interp(margins[name], reference[name], levels) for name, share in shares.items()))
+
+
+def weighted_median(values: Float64, shares: Float64) -> Float64:
+    """[n] of values [n, members]: where half of the weight lies on either side; the middle of two where both would do."""
+    order = np.argsort(values, axis=1, kind="stable")
+    ascending = np.take_along_axis(values, order, axis=1)
+    reached = np.cumsum(shares[order], axis=1)  # [n, members]
+    lower, upper = np.argmax(reached >= 0.5 - 1e-9, axis=1), np.argmax(reached > 0.5 + 1e-9, axis=1)
+    rows = np.arange(len(values))
+    return np.asarray((ascending[rows, lower] + ascending[rows, upper]) / 2)
 
 
 def inner(prediction: NDArray[Any], kind: Kind) -> Float64:
@@ -77,71 +117,28 @@ def inner(prediction: NDArray[Any], kind: Kind) -> Float64:
     return np.asarray(np.log(p) if kind is Kind.MULTICLASS else np.log(p) - np.log1p(-p))
 
 
-def outer(mixed: Float64, kind: Kind) -> Float64:
-    """[n, …] the prediction that was mixed as `mixed`."""
+def outer(margin: Float64, kind: Kind) -> Float64:
+    """[n, …] the prediction that was mixed as `margin`."""
     if kind is Kind.REGRESSION:
-        return mixed
+        return margin
     if kind is not Kind.MULTICLASS:
-        return np.asarray(1.0 / (1.0 + np.exp(-mixed)))
-    odds = np.exp(mixed - mixed.max(axis=1, keepdims=True))
+        return np.asarray(1.0 / (1.0 + np.exp(-margin)))
+    odds = np.exp(margin - margin.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
-
-
-def _loss(mixed: Float64, target: Float64, kind: Kind, metric: str) -> tuple[float, float]:
-    """The loss of a blend, smaller is better, and its standard error; NaN where the rows cannot tell."""
-    if metric in RANKED:
-        true = target.reshape(len(target), -1)  # [n, classes]
-        ones = true.sum(axis=0)
-        return _over_classes(RANKED[metric](true, mixed.reshape(true.shape)), np.minimum(ones, len(true) - ones))
-    if metric in COUNTED:
-        right, said = answers(target, mixed) if kind is Kind.MULTICLASS else (target == 1, mixed >= 0)
-        if metric == "micro_f1":
-            right, said = right.reshape(-1, 1), said.reshape(-1, 1)
-        return _over_classes(f1_by_class(right, said), right.sum(axis=0))
-    rows = _row_losses(mixed, target, kind, metric)
-    return float(rows.mean()), float(rows.std() / np.sqrt(len(rows)))
 
 
 def row_losses(prediction: NDArray[Any], target: Float64, kind: Kind, metric: str) -> Float64:
     """[n] what each row adds to a loss that every prediction can be told apart by: log loss, or absolute or squared error."""
-    return _row_losses(inner(prediction, kind), target, kind, metric if kind is Kind.REGRESSION else "log_loss")
+    return margin_losses(inner(prediction, kind), target, kind, metric if kind is Kind.REGRESSION else "log_loss")
 
 
-def _row_losses(mixed: Float64, target: Float64, kind: Kind, metric: str) -> Float64:
+def margin_losses(margin: Float64, target: Float64, kind: Kind, metric: str) -> Float64:
     """[n] what each row adds to a loss that is a mean over rows."""
     if metric == "accuracy":
-        return np.asarray(mixed.argmax(axis=1) != target, dtype=np.float64)
+        return np.asarray(margin.argmax(axis=1) != target, dtype=np.float64)
     if kind is Kind.MULTICLASS:
-        return multiclass_losses(target, outer(mixed, kind))
+        return multiclass_losses(target, outer(margin, kind))
     if metric == "log_loss":
-        losses = np.logaddexp(0.0, mixed) - target * mixed
+        losses = np.logaddexp(0.0, margin) - target * margin
         return np.asarray(losses.mean(axis=1) if losses.ndim > 1 else losses)
-    return np.asarray((mixed - target) ** 2 if metric in {"rmse", "r2"} else np.abs(mixed - target))
-
-
-def _over_classes(values: Float64, rows: NDArray[Any]) -> tuple[float, float]:
-    """What the mean over classes lacks of one, and its standard error, each class's value being a share of so many rows."""
-    told = np.isfinite(values)
-    if not told.any():
-        return float("nan"), float("nan")
-    share, count = values[told], np.maximum(rows[told], 1)
-    spread = np.sum(np.maximum(share * (1.0 - share), 0.0) / count)
-    return 1.0 - float(share.mean()), float(np.sqrt(spread) / len(share))
-
-
-def _steps(members: int) -> int:
-    """How finely the simplex is divided: at most `MOST_POINTS` points, and steps of a twentieth at the finest."""
-    from math import comb
-
-    return max(s for s in (1, 2, 3, 4, 5, 10, 20) if s == 1 or comb(s + members - 1, members - 1) <= MOST_POINTS)
-
-
-def _simplex(members: int, steps: int, left: int | None = None) -> Iterator[tuple[float, ...]]:
-    """All weights that are multiples of 1 / steps and sum to one."""
-    left = steps if left is None else left
-    if members == 1:
-        yield (left / steps,)
-        return
-    for here in range(left + 1):
-        for rest in _simplex(members - 1, steps, left - here):
-            yield (here / steps, *rest)
+    return np.asarray((margin - target) ** 2 if metric in {"rmse", "r2"} else np.abs(margin - target))

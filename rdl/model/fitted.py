@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rdl.boost import blend
 from rdl.database import Database
 from rdl.errors import SchemaError, UsageError, nearest
 from rdl.features import FeaturePlan, FeatureTable, fitting_tables, materialise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdl.boost import blend, fit_blend
+from rdl.boost import Blend, Mixing, blend, fit_blend
 from rdl.boost.calibration import fit_calibration
 from rdl.database import Database
 from rdl.model.cache import cached_choices, cached_model, fit_key
@@ -108,15 +108,16 @@ def choose(training: Training) -> tuple[Choices, Training]:
     labels = Labels.concat([f.valid.labels for f in folds[-shared:]])
     predictions = {name: np.concatenate(p[-shared:]) for name, p in parts.items()}
     serious = [name for name in settings.members if not member(name).baseline] or list(settings.members)
-    weights = dict.fromkeys(settings.members, 0.0) | _weights({name: predictions[name] for name in serious}, labels, task)
-    log.info("blend: %s", ", ".join(f"{name} {w:.2f}" for name, w in weights.items()))
-    mixed = {**predictions, "blend": blend(predictions, weights, task.kind)}
+    found = _blend({name: predictions[name] for name in serious}, labels, task)
+    weights = dict.fromkeys(settings.members, 0.0) | dict(found.weights)
+    log.info("blend by %s: %s", found.mixing.found, ", ".join(f"{name} {w:.2f}" for name, w in weights.items()))
+    mixed = {**predictions, "blend": blend(predictions, weights, task.kind, found.mixing)}
     losses = {name: _loss(task.kind, labels, p) for name, p in mixed.items()}
     calibration = fit_calibration(mixed["blend"], labels.target, labels.seeds.cutoff, task.kind)
     calibrated = mixed["blend"] if calibration is None else calibration.apply(mixed["blend"], task.kind)
     uncertainty = fit_uncertainty(folds[-shared:], calibrated, training.context(0.5))
     plan, candidates, tried = training.source.plan, training.source.candidates, tuple(asdict(trial) for trial in trials)
-    return Choices(plan, weights, chosen, losses, len(labels), candidates, tried, calibration, uncertainty), training
+    return Choices(plan, weights, chosen, losses, len(labels), candidates, tried, calibration, uncertainty, found.mixing), training
 
 
 def _searched(training: Training) -> tuple[Training, tuple[Trial, ...]]:
@@ -127,12 +128,13 @@ def _searched(training: Training) -> tuple[Training, tuple[Trial, ...]]:
     return training if len(plan.features) == len(training.source.plan.features) else training.only(plan), trials
 
 
-def _weights(predictions: "Mapping[str, Prediction]", labels: Labels, task: Task) -> dict[str, float]:
+def _blend(predictions: "Mapping[str, Prediction]", labels: Labels, task: Task) -> Blend:
     """The blend by member; ranked lists are not mixed: the best on the folds stands alone."""
     if task.kind is not Kind.RECOMMENDATION:
-        return fit_blend(predictions, labels.target, task.kind, task.metric)
+        cutoff = None if task.static else labels.seeds.cutoff
+        return fit_blend(predictions, labels.target, task.kind, task.metric, cutoff)
     worth = {name: score(task.kind, labels, p, 1.0)[task.metric] for name, p in predictions.items()}
-    return {max(worth, key=lambda name: worth[name]): 1.0}
+    return Blend({max(worth, key=lambda name: worth[name]): 1.0}, Mixing(found="single"))
 
 
 def fit_members(training: Training, choices: Choices) -> Model:
