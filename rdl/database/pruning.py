@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 
 GRACE_S = 3600.0
 TONIGHT = "tonight"
+SCORING = "scoring"
 _FITTED = ("fits", "graph", "checkpoints/*")
-_KINDS = (*_FITTED, "features/parts", "features/lineage", f"{TONIGHT}/*")
+_KINDS = (*_FITTED, "features/parts", "features/lineage", f"{TONIGHT}/*", SCORING)
 _NEEDED = "needed"
 
 

@@ -1,7 +1,8 @@
 """Offline scores: everyone whom the task asks about at one moment, as a Parquet file that says where it came from.
 
 The file is written aside and moved into place whole, so a reader sees the last good scores or the new ones. The same as_of,
-snapshot and model give the same bytes.
+snapshot and model give the same bytes, however many parts they were made in. Each part is kept once it is made, so a run that is
+killed and started again goes on from the last one.
 """
 
 import json
@@ -9,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 
 from rdl.database import Database
 from rdl.errors import TaskError, UsageError
+from rdl.mlops.kept_parts import KeptParts, scores_key
 from rdl.mlops.requests import check_as_of
 from rdl.mlops.summary import Summary
 from rdl.project import Project
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHUNK = 100_000
+ROWS_A_GROUP = 100_000
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def score(
     out: Path,
     *,
     version: str = "",
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> ScoreSummary:
     """Predict the task's population at `as_of` and write it to `out`.
 
@@ -87,7 +89,7 @@ def score(
         as_of: microseconds UTC; also the cutoff.
         out: a `.parquet` file, replaced when all is written.
         version: of the registered model.
-        chunk: entities at a time, which bounds the memory and changes nothing else.
+        chunk: entities at a time, about, which bounds the memory and changes nothing else; by memory where it is not given.
 
     Raises:
         UsageError: `out` is no `.parquet` file, or the model is one of another task.
@@ -113,7 +115,7 @@ def score(
     }
     if model.task.kind.classed:
         about["rdl.classes"] = json.dumps(model.task.classes)
-    summary = _write(database, model, people, out, about, chunk)
+    summary = _write(database, model, people, out, about, version, chunk)
     return ScoreSummary(
         path=out,
         rows=len(people),
@@ -138,26 +140,31 @@ def _check(database: Database, task: Task, model: "Model", as_of: int, out: Path
         log.warning("score: the model was fitted as of %s, after the %s it scores", format_time(model.as_of), format_time(as_of))
 
 
-def _write(database: Database, model: "Model", people: Seeds, out: Path, about: Mapping[str, str], chunk: int) -> Summary:
-    """Predict chunk by chunk into a file beside `out`, and move it there; the first chunk says which columns there are."""
-    task, parts = model.task, list[Summary]()
-    tonight = _tonight(database, model, people)
+def _write(
+    database: Database, model: "Model", people: Seeds, out: Path, about: Mapping[str, str], version: str, chunk: int | None
+) -> Summary:
+    """Predict part by part, and write them in the order of the population into a file beside `out` that is moved there."""
+    from rdl.model.parts import predict_parts
+
+    task, kept = model.task, KeptParts(database, scores_key(database, model, people, version), len(people))
+    left = kept.left
+    if len(left):
+        for index, told in predict_parts(model, database, people[left], _tonight(database, model, people), chunk):
+            kept.add(left[index], answer_columns(database, task, told.prediction, told.beside))
+            log.info("score: %d of %d", len(people) - len(kept.left), len(people))
+    answer = kept.whole()
     keys = entity_keys(database, task, people.entity).rename_columns(list(task.entity_columns))
-    with _aside(out) as path, ExitStack() as stack:
-        writer: pq.ParquetWriter | None = None
-        for start in range(0, len(people), chunk):
-            seeds = people[start : start + chunk]
-            told = model.predict(database, seeds, tonight)
-            answer = answer_columns(database, task, told.prediction, told.beside)
-            columns = {name: keys[name].slice(start, len(seeds)) for name in task.entity_columns}
-            table = pa.table({**columns, "cutoff": pa.array(seeds.cutoff).cast(pa.timestamp("us")), **answer})
-            if writer is None:
-                schema = table.schema.with_metadata(dict(about))
-                writer = stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
-            writer.write_table(table.replace_schema_metadata(dict(about)))
-            parts.append(Summary.of(task.kind, answer))
-            log.info("score: %d of %d", start + len(seeds), len(people))
-    return reduce(add, parts)
+    columns = {**_by_name(keys), "cutoff": pa.array(people.cutoff, pa.timestamp("us")), **_by_name(answer)}
+    with _aside(out) as path:
+        table = pa.table(columns).replace_schema_metadata(dict(about))
+        pq.write_table(table, path, compression="zstd", row_group_size=ROWS_A_GROUP)
+    kept.clear()
+    groups = (answer.slice(start, ROWS_A_GROUP).combine_chunks() for start in range(0, len(answer), ROWS_A_GROUP))
+    return reduce(add, (Summary.of(task.kind, {name: c.chunk(0) for name, c in _by_name(group).items()}) for group in groups))
+
+
+def _by_name(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def _tonight(database: Database, model: "Model", people: Seeds) -> "FeatureTable | None":

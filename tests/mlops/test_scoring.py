@@ -1,6 +1,11 @@
 """Offline scores: whole, repeatable, and with their origin inside."""
 
 import dataclasses
+import logging
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -8,10 +13,29 @@ import pytest
 
 from rdl.errors import TaskError, TimeError, UsageError
 from rdl.mlops import score
+from rdl.model import parts, save_model
 from rdl.task import population_at
 from rdl.timeline import DAY, parse_time
 
 AS_OF = parse_time("2025-11-15")
+SLOW = """
+import sys, time
+from pathlib import Path
+from rdl.database import open_database
+from rdl.mlops import score
+from rdl.model import parts, save_model
+from rdl.mlops.kept_parts import KeptParts
+from rdl.model import load_model
+from rdl.project import open_project
+
+def add(self, *part, add=KeptParts.add):
+    add(self, *part)
+    time.sleep(0.1)
+
+KeptParts.add = add
+database, model = open_database(open_project(sys.argv[1])), load_model(Path(sys.argv[2]))
+score(database.project, database, model.task, model, int(sys.argv[4]), Path(sys.argv[3]), chunk=5)
+"""
 
 
 @pytest.fixture
@@ -38,32 +62,78 @@ def test__score__same_as_of_twice__gives_the_same_bytes(scored, tmp_path):
     assert first.path.read_bytes() == second.path.read_bytes()
 
 
-def test__score__any_chunk__gives_the_same_rows(scored, tmp_path):
-    whole, parts = scored(tmp_path / "a.parquet"), scored(tmp_path / "b.parquet", chunk=30)
-    assert pq.read_table(whole.path).equals(pq.read_table(parts.path))
+@pytest.mark.parametrize("chunk", [1, 7, 30])
+def test__score__any_chunk__gives_the_same_bytes(scored, tmp_path, chunk):
+    whole, parts = scored(tmp_path / "a.parquet"), scored(tmp_path / "b.parquet", chunk=chunk)
+    assert whole.path.read_bytes() == parts.path.read_bytes()
+    assert whole.summary == parts.summary
 
 
-def test__score__crash_half_way__leaves_the_last_good_file(project, database, task, model, tmp_path):
-    out = tmp_path / "scores.parquet"
+@pytest.fixture
+def dying(monkeypatch):
+    """Predicting fails after so many parts."""
+    predict = parts.predict_parts
+
+    def die_after(count):
+        def some(*asked, **more):
+            for i, part in enumerate(predict(*asked, **more)):
+                if i == count:
+                    raise MemoryError
+                yield part
+
+        monkeypatch.setattr(parts, "predict_parts", some)
+
+    return die_after
+
+
+def test__score__dies_half_way__leaves_the_last_good_file_and_goes_on_from_there(
+    scored, database, task, tmp_path, dying, monkeypatch, caplog
+):
+    whole = scored(tmp_path / "whole.parquet")
+    out = tmp_path / "out" / "scores.parquet"
+    out.parent.mkdir()
     out.write_bytes(b"the last good scores")
-
-    class Failing:
-        task, as_of = model.task, model.as_of
-        calls = 0
-
-        def tables(self, database):
-            return ()
-
-        def predict(self, database, seeds, table):
-            self.calls += 1
-            if self.calls > 1:
-                raise MemoryError
-            return model.predict(database, seeds)
-
+    dying(2)
     with pytest.raises(MemoryError):
-        score(project, database, task, Failing(), AS_OF, out, chunk=10)
+        scored(out, chunk=10)
     assert out.read_bytes() == b"the last good scores"
-    assert [p.name for p in tmp_path.iterdir()] == ["scores.parquet"]
+    assert [p.name for p in out.parent.iterdir()] == ["scores.parquet"]
+    monkeypatch.undo()
+    with caplog.at_level(logging.INFO):
+        again = scored(out, chunk=7)
+    assert f"of {whole.rows} were scored before" in caplog.text
+    assert out.read_bytes() == whole.path.read_bytes()
+    assert again.summary == whole.summary
+    assert not list((database.project.home / "scoring").iterdir())
+
+
+def test__score__altered_part__is_scored_again(scored, database, tmp_path, dying, monkeypatch):
+    whole = scored(tmp_path / "whole.parquet")
+    dying(2)
+    with pytest.raises(MemoryError):
+        scored(tmp_path / "a.parquet", chunk=10)
+    monkeypatch.undo()
+    broken, *_ = (database.project.home / "scoring").rglob("part-*.arrow")
+    broken.write_bytes(broken.read_bytes()[:-50])
+    assert scored(tmp_path / "a.parquet").path.read_bytes() == whole.path.read_bytes()
+
+
+@pytest.mark.slow
+def test__score__process_is_killed__the_next_one_goes_on_from_its_parts(scored, project, database, model, tmp_path):
+    whole = scored(tmp_path / "whole.parquet")
+    save_model(model, tmp_path / "model")
+    command = [sys.executable, "-c", SLOW, str(project.root), str(tmp_path / "model"), str(tmp_path / "killed.parquet"), str(AS_OF)]
+    with subprocess.Popen(command) as process:
+        deadline = time.monotonic() + 120
+        while len(list((database.project.home / "scoring").rglob("part-*.arrow"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed.parquet").exists()
+    before = [(part, part.stat().st_mtime_ns) for part in (database.project.home / "scoring").rglob("part-*.arrow")]
+    assert 2 <= len(before) < whole.rows // 5
+    subprocess.run(command, check=True)
+    assert (tmp_path / "killed.parquet").read_bytes() == whole.path.read_bytes()
 
 
 def test__score__as_of_far_after_the_data__is_refused(scored, database, tmp_path):
