@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from rdl.boost import BoostSettings
+from rdl.boost import BoostSettings, Mixing
 from rdl.boost.calibration import Calibration
 from rdl.boost.ranking import RankSettings
 from rdl.errors import UsageError, nearest
@@ -83,6 +83,7 @@ class Choices:
         rows: how many out-of-fold rows there were.
         candidates: of a recommendation, what may be ranked.
         trials: the smaller plans that were tried on the folds: see `rdl.model.search.Trial`.
+        mixing: how members are mixed.
         calibration: what makes the blend's probabilities mean what they say; None where nothing needs to be done.
         uncertainty: what is said of how sure predictions are.
     """
@@ -96,6 +97,7 @@ class Choices:
     trials: tuple[Mapping[str, Any], ...] = ()
     calibration: Calibration | None = None
     uncertainty: Uncertainty = field(default_factory=Uncertainty, repr=False)
+    mixing: Mixing = field(default_factory=Mixing, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
@@ -113,6 +115,7 @@ class Choices:
             "plan": FeaturePlan.from_json(data["plan"]),
             "candidates": candidates,
             "trials": tuple(data.get("trials", ())),
+            "mixing": Mixing.from_json(data.get("mixing", {})),
             "calibration": Calibration.from_json(calibration) if calibration else None,
             "uncertainty": Uncertainty.from_json(data["uncertainty"]) if data.get("uncertainty") else Uncertainty(),
         }
