@@ -7,6 +7,7 @@ model.predict(["C000001", "C000002"])          # an Arrow table: key, cutoff, pr
 task.evaluate(regime="fresh").metrics
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rdl.model import FitSettings, Model, fit_model, load_model, save_model
 from rdl.project import open_project
 from rdl.task import Seeds, Task, find_task, list_tasks, population_at, prediction_table
 from rdl.task.asked import Keys, find_asked, key_values
+from rdl.task.promises import check_shares
 from rdl.timeline import parse_time
 
 
@@ -61,20 +63,32 @@ class TrainedModel:
     database: Database
     model: Model
 
-    def predict(self, keys: "Keys | None" = None, as_of: str | None = None) -> pa.Table:
+    def predict(
+        self,
+        keys: "Keys | None" = None,
+        as_of: str | None = None,
+        *,
+        intervals: Sequence[float] | None = None,
+        quantiles: Sequence[float] | None = None,
+    ) -> pa.Table:
         """Predictions at one cutoff.
 
         Args:
             keys: entity keys; the task's population where none are given. Of a key of several columns: tuples in the key's order,
                 dicts, or a table (Arrow, polars) with the key's columns.
             as_of: a UTC time, also the cutoff; by default the first moment at which every row is visible.
+            intervals: how often intervals, or sets of classes, hold the truth, in place of the model's own levels.
+            quantiles: of a regression, to predict besides.
 
         Returns:
             Columns: the entity's key, `cutoff`, `prediction` (a probability, a value, a class, a list of classes, or a ranked list
-            of keys), and where there are classes `probabilities`, a struct.
+            of keys), and where there are classes `probabilities`, a struct. Beside them what says how sure they are: `lower` and
+            `upper` of a regression, `possible` (and `certain`) classes, `grade`; of a second level `lower_50`, of a quantile
+            `quantile_10`.
 
         Raises:
-            DataError: a key is unknown, null, or lacks a column.
+            DataError: a key is unknown, null, or lacks a column; a level is no share.
+            UsageError: levels are asked of a model that knows none.
         """
         task = self.model.task
         cutoff = parse_time(as_of) if as_of is not None else self.database.span[1] + 1
@@ -84,12 +98,20 @@ class TrainedModel:
             entity = find_asked(self.database, task, key_values(task, keys))
             seeds = Seeds.at(entity, np.full(len(entity), cutoff, dtype=np.int64))
         tonight = next((table for table in self.model.tables(self.database) if table.facts.as_of == cutoff), None)
-        found = self.model.predict(self.database, seeds, tonight)
+        found = _telling(self.model, intervals, quantiles).predict(self.database, seeds, tonight)
         return prediction_table(self.database, task, seeds, found.prediction, found.beside)
 
     def save(self, folder: str | Path) -> None:
         """Write the model to `folder`, without pickle."""
         save_model(self.model, Path(folder))
+
+
+def _telling(model: Model, intervals: Sequence[float] | None, quantiles: Sequence[float] | None) -> Model:
+    """The model with the levels and quantiles that are asked for."""
+    if intervals is None and quantiles is None:
+        return model
+    levels = None if intervals is None else check_shares(intervals, "intervals", "predict")
+    return model.telling(levels, None if quantiles is None else check_shares(quantiles, "quantiles", "predict"))
 
 
 def open(folder: str | Path, home: str | Path | None = None) -> OpenProject:  # noqa: A001 - `rdl.open` reads as what it does

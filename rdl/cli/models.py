@@ -7,6 +7,7 @@ import typer
 
 from rdl.cli.options import AsOf, HomeDir, Json, ProjectDir, Seed, TaskName, moment, open_task
 from rdl.cli.output import progress, say
+from rdl.cli.promises import Grades, Intervals, Quantiles, promise_lines, read_grades, read_shares
 from rdl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def train(
     seed: Seed = 0,
     budget: Budget = None,
     members: Members = None,
+    intervals: Intervals = None,
+    grades: Grades = None,
     as_json: Json = False,
 ) -> None:
     """Fit on every label that is mature, log the model, register it, and make the first version champion."""
@@ -38,7 +41,7 @@ def train(
 
     with progress():
         database, found = open_task(project, home, task)
-        settings = _settings(seed, budget, members)
+        settings = _settings(seed, budget, members, intervals, grades)
         until = moment(as_of, database)
         model = fit_model(database, found, until, settings)
         folder = database.project.home / "models" / found.name / format_time(until).replace(":", "-")
@@ -78,6 +81,8 @@ def evaluate(
     seed: Seed = 0,
     budget: Budget = None,
     members: Members = None,
+    intervals: Intervals = None,
+    grades: Grades = None,
     refit_every: Annotated[
         int | None, typer.Option(help="Rolling: fit anew at every so many test cutoffs; a quarter of them by default.", min=1)
     ] = None,
@@ -95,7 +100,7 @@ def evaluate(
         regimes = named or regimes_for(chosen)
         if out is not None and len(regimes) > 1:
             raise UsageError("--out holds one regime's predictions", where="rdl evaluate", fix="name one regime with --regime")
-        settings = _settings(seed, budget, members)
+        settings = _settings(seed, budget, members, intervals, grades)
         found = [backtest(database, chosen, name, settings, refit_every) for name in regimes]
         if out is not None:
             found[0].write_predictions(out)
@@ -113,6 +118,8 @@ def score(
     out: Annotated[Path, typer.Option("--out", help="A .parquet file.")],
     as_of: AsOf = None,
     model: Version = "champion",
+    intervals: Intervals = None,
+    quantiles: Quantiles = None,
     project: ProjectDir = Path(),
     home: HomeDir = None,
     as_json: Json = False,
@@ -126,6 +133,8 @@ def score(
         database, found = open_task(project, home, task)
         version = find_version(database.project, found.name, model)
         loaded = load_version(database.project, version)
+        levels, more = read_shares(intervals, "--intervals"), read_shares(quantiles, "--quantiles")
+        loaded = loaded if levels is None and more is None else loaded.telling(levels, more)
         summary = predict(database.project, database, loaded.task, loaded, moment(as_of, database), out, version=version.number)
     facts = {"task": task, "as_of": format_time(summary.as_of), "rows": summary.rows, "model": version.uri, "out": str(out)}
     said = f"{summary.rows:,} predictions as of {facts['as_of']} by {version.uri}"
@@ -153,13 +162,14 @@ def serve(
         start(open_project(project, home), task, host, port, model, waiting)
 
 
-def _settings(seed: int, budget: str | None, members: str | None) -> "FitSettings":
+def _settings(seed: int, budget: str | None, members: str | None, intervals: str | None, grades: str | None) -> "FitSettings":
     from rdl.model import FitSettings, resolve_members
     from rdl.timeline import SECOND, parse_duration
 
     names = resolve_members([m.strip() for m in members.split(",")]) if members is not None else ()
     seconds = parse_duration(budget) / SECOND if budget is not None else None
-    return FitSettings(seed=seed, budget_s=seconds, members=names)
+    levels, wanted = read_shares(intervals, "--intervals"), read_grades(grades)
+    return FitSettings(seed=seed, budget_s=seconds, members=names, intervals=levels, grades=wanted)
 
 
 def _regime(name: str) -> "Regime":
@@ -192,20 +202,7 @@ def _table(evaluation: "Evaluation", task: "Task") -> list[str]:
     for name in names:
         weight = "" if name == BLEND else f"{evaluation.weights.get(name, 0.0):.2f}"
         lines.append(f"  {name:<12}{weight:>8}" + "".join(_figure(evaluation.metrics[name][c]) for c in columns))
-    return lines + _promises(evaluation)
-
-
-def _promises(evaluation: "Evaluation") -> list[str]:
-    """How often intervals and sets held the truth, by year, and the grades."""
-    lines = []
-    for coverage in evaluation.promises.coverage:
-        whole = coverage.whole
-        lines.append(f"  {100 * coverage.level:g} % held in {whole.share:.1%} of {whole.rows:,} rows, mean width {whole.width:.4g}")
-        lines += [f"    {h.when}{h.share:>8.1%} of {h.rows:>9,} rows, width {h.width:.4g}" for h in coverage.by_year]
-    for grade in evaluation.promises.grades:
-        place = f"{grade.low:.4f} to {grade.high:.4f}"
-        lines.append(f"  grade {grade.name:<3}{place}{grade.rows:>9,} rows, observed {grade.observed:.4f}, at the fit {grade.expected:.4f}")
-    return lines
+    return lines + promise_lines(evaluation)
 
 
 def _figure(value: float) -> str:

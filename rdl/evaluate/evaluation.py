@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rdl.database import Database
 from rdl.errors import DataError
+from rdl.evaluate.coverage import Promises, find_promises
 from rdl.evaluate.detail import Detail, find_detail
 from rdl.evaluate.regimes import Backtest, Regime, backtest
 from rdl.evaluate.strict import with_nan, without_nan
@@ -58,6 +59,7 @@ class Evaluation:
         seconds: wall time of fitting and predicting.
         predictions: entity key, cutoff and the answer's columns of the test split; not part of the JSON.
         detail: what the kind of question has beside its metrics.
+        promises: whether intervals, sets, probabilities and grades hold what they promise.
     """
 
     task: str
@@ -78,6 +80,7 @@ class Evaluation:
     seconds: float
     predictions: pa.Table = field(repr=False, compare=False)
     detail: Detail = field(default_factory=Detail)
+    promises: Promises = field(default_factory=Promises)
 
     @property
     def headline(self) -> float:
@@ -132,6 +135,7 @@ def read_evaluation(path: Path, predictions: Path) -> Evaluation:
                 "by_cutoff": tuple(AtCutoff(**with_nan(row)) for row in raw["by_cutoff"]),
                 "fits": tuple(raw["fits"]),
                 "detail": Detail.from_json(raw["detail"]),
+                "promises": Promises.from_json(raw["promises"]),
                 "predictions": pq.read_table(predictions),
             }
         )
@@ -166,8 +170,9 @@ def evaluate(
         importance=dict(list(found.model.importance().items())[:100]),
         facts={k: v for k, v in found.model.facts.items() if k != "schema"} | _gap(database, task),
         seconds=round(time.monotonic() - started, 2),
-        predictions=prediction_table(database, task, found.labels.seeds, found.prediction),
+        predictions=prediction_table(database, task, found.labels.seeds, found.prediction, found.beside),
         detail=find_detail(task, found.labels, found.prediction),
+        promises=find_promises(task, found.labels, found.prediction, found.beside, found.model.choices.uncertainty),
     )
 
 

@@ -8,7 +8,7 @@ In each, everything is chosen on temporal folds before `test`; the test labels a
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rdl.database import Database
 from rdl.model import FitSettings, Model, fit_model
-from rdl.task import Labels, Split, Task, split_labels, with_classes
+from rdl.task import Labels, Split, Task, mature, split_labels, with_classes
 from rdl.timeline import format_time
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class Backtest:
         members: [n, …] each member's.
         model: the first model fitted, before `test`.
         fits: when models were fitted, microseconds UTC.
+        beside: what says how sure the predictions are, as columns by name; in the rolling regime it moves on at every cutoff, with
+            the labels that are known by then.
     """
 
     labels: Labels
@@ -59,6 +61,7 @@ class Backtest:
     members: dict[str, NDArray[Any]]
     model: Model
     fits: tuple[int, ...]
+    beside: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def backtest(database: Database, task: Task, regime: Regime, settings: FitSettings, refit_every: int | None = None) -> Backtest:
@@ -89,4 +92,19 @@ def backtest(database: Database, task: Task, regime: Regime, settings: FitSettin
     found = [m.predict_prepared(source, batch.rows(*ends)) for m, ends in zip(models, pairwise(starts), strict=True)]
     members = {name: np.concatenate([f.members[name] for f in found]) for name in models[0].members}
     prediction = np.concatenate([f.prediction for f in found])
-    return Backtest(labels.seen_by(seeds), prediction, members, models[0], tuple(fits))
+    labels, sizes = labels.seen_by(seeds), np.concatenate([f.sizes for f in found])
+    if regime is Regime.ROLLING:
+        beside = _moving(models[0], labels, prediction, sizes)
+    else:
+        beside = {name: np.concatenate([f.beside[name] for f in found]) for name in found[0].beside}
+    return Backtest(labels, prediction, members, models[0], tuple(fits), beside)
+
+
+def _moving(model: Model, labels: Labels, prediction: NDArray[Any], sizes: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """The columns beside predictions in the order of their cutoffs, each from what is known of the earlier ones by then."""
+    sure, cutoff, parts = model.choices.uncertainty, labels.seeds.cutoff, []
+    for now in np.unique(cutoff):
+        here, known = cutoff == now, mature(model.task, labels.seeds, int(now))
+        moved = sure.moved(labels[known], prediction[known], sizes[known])
+        parts.append(moved.columns(model.task, prediction[here], sizes[here]))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,0 +1,66 @@
+"""The options that say what predictions promise beside themselves, and how a backtest tells what held."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rdl.errors import RdlError, UsageError
+
+if TYPE_CHECKING:
+    from rdl.evaluate import Evaluation
+
+Intervals = Annotated[
+    str | None,
+    typer.Option(
+        "--intervals", help="How often intervals, or sets of classes, hold the truth: 0.9, or 0.9,0.5; the task's own by default."
+    ),
+]
+Quantiles = Annotated[str | None, typer.Option("--quantiles", help="Quantiles of a regression to predict besides: 0.1,0.5.")]
+Grades = Annotated[
+    str | None, typer.Option("--grades", help="Grades of probabilities: how many (7), or the boundaries between them (0.01,0.05).")
+]
+
+
+def read_shares(text: str | None, option: str) -> tuple[float, ...] | None:
+    """Shares between 0 and 1, separated by commas.
+
+    Raises:
+        UsageError: one is none.
+    """
+    from rdl.task.promises import check_shares
+
+    if text is None:
+        return None
+    try:
+        return check_shares([float(part) for part in text.split(",")], option.removeprefix("--"), option)
+    except (ValueError, RdlError) as error:
+        raise UsageError(f"{text!r} holds no shares", where=option, fix="write shares between 0 and 1: 0.9,0.5") from error
+
+
+def read_grades(text: str | None) -> int | tuple[float, ...] | None:
+    """How many grades, or their boundaries.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    from rdl.task.promises import check_grades
+
+    if text is None:
+        return None
+    try:
+        return check_grades(int(text) if text.isdigit() else [float(part) for part in text.split(",")], "--grades")
+    except (ValueError, RdlError) as error:
+        raise UsageError(f"{text!r} names no grades", where="--grades", fix="write 7, or boundaries: 0.01,0.05") from error
+
+
+def promise_lines(evaluation: "Evaluation") -> list[str]:
+    """How often intervals and sets held the truth, by year, and what the grades came to."""
+    lines = []
+    for coverage in evaluation.promises.coverage:
+        whole = coverage.whole
+        lines.append(f"  {100 * coverage.level:g} % held in {whole.share:.1%} of {whole.rows:,} rows, mean width {whole.width:.4g}")
+        lines += [f"    {h.when}{h.share:>8.1%} of {h.rows:>9,} rows, width {h.width:.4g}" for h in coverage.by_year]
+    for grade in evaluation.promises.grades:
+        place, seen = f"{grade.low:.4f} to {grade.high:.4f}", f"observed {grade.observed:.4f}, at the fit {grade.expected:.4f}"
+        lines.append(f"  grade {grade.name:<3}{place}{grade.rows:>9,} rows, {seen}")
+    return lines

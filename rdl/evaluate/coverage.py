@@ -1,0 +1,166 @@
+"""Whether what is promised beside predictions holds: coverage by cutoff and year, reliability of probabilities, rates of grades.
+
+Over time rows are not exchangeable, so no interval holds its level for sure: the report shows how often it did.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdl.boost.grades import Grades
+from rdl.evaluate.strict import with_nan
+from rdl.model.uncertainty import Uncertainty, level_columns
+from rdl.task import Kind, Labels, Task
+from rdl.timeline import format_time
+
+BINS = 10
+"""Rows of the table of reliability, each of as many predictions."""
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Held:
+    """How often the truth was held among some rows.
+
+    Attributes:
+        when: a cutoff, a year, or nothing for all rows.
+        rows: how many.
+        share: of them whose truth lay inside.
+        width: mean width of the intervals; where there are classes, mean number of possible ones (of several labels: of open ones).
+    """
+
+    when: str
+    rows: int
+    share: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One nominal level."""
+
+    level: float
+    whole: Held
+    by_year: tuple[Held, ...]
+    by_cutoff: tuple[Held, ...]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Probabilities beside what became of the rows.
+
+    Attributes:
+        name: the number of the bin or grade, from the lowest probabilities up.
+        low, high: the range of probabilities.
+        rows: how many.
+        predicted: mean probability.
+        observed: share of the rows whose label is 1.
+        expected: of a grade, the share at the fit; NaN of a bin.
+    """
+
+    name: str
+    low: float
+    high: float
+    rows: int
+    predicted: float
+    observed: float
+    expected: float
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What was promised and what held; empty where nothing was promised."""
+
+    coverage: tuple[Coverage, ...] = ()
+    reliability: tuple[Rate, ...] = ()
+    grades: tuple[Rate, ...] = ()
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Promises":
+        """The promises as `asdict` and JSON left them."""
+        return Promises(
+            tuple(
+                Coverage(c["level"], _held(c["whole"]), tuple(map(_held, c["by_year"])), tuple(map(_held, c["by_cutoff"])))
+                for c in data["coverage"]
+            ),
+            tuple(Rate(**with_nan(rate)) for rate in data["reliability"]),
+            tuple(Rate(**with_nan(rate)) for rate in data["grades"]),
+        )
+
+
+def find_promises(task: Task, labels: Labels, prediction: NDArray[Any], beside: Columns, sure: Uncertainty) -> Promises:
+    """What held of n > 0 predictions.
+
+    Args:
+        task: the question.
+        labels: n labels.
+        prediction: [n, …] as `score` takes them.
+        beside: the columns beside them, by name.
+        sure: what they are columns of.
+    """
+    if task.kind is Kind.BINARY:
+        grades = () if sure.grades is None else _grades(sure.grades, prediction, labels.target)
+        return Promises((), _reliability(prediction, labels.target), grades)
+    levels = sure.levels if sure.regions is not None else ()
+    return Promises(tuple(_coverage(task, labels, beside, level, sure.levels[0]) for level in levels))
+
+
+def _coverage(task: Task, labels: Labels, beside: Columns, level: float, first: float) -> Coverage:
+    inside, width = inside_and_width(task.kind, labels.target, [beside[name] for name in level_columns(task.kind, level, first)])
+    cutoff = labels.seeds.cutoff
+    year = cutoff.astype("datetime64[us]").astype("datetime64[Y]")
+
+    def held(when: str, rows: NDArray[np.bool_]) -> Held:
+        return Held(when, int(rows.sum()), float(inside[rows].mean()), float(width[rows].mean()))
+
+    return Coverage(
+        level,
+        held("", np.ones(len(labels), dtype=np.bool_)),
+        tuple(held(str(y), year == y) for y in np.unique(year)),
+        tuple(held(format_time(int(c)), cutoff == c) for c in np.unique(cutoff)),
+    )
+
+
+def inside_and_width(
+    kind: Kind, target: NDArray[np.float64], columns: list[NDArray[Any]]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """[n] whether each row's truth is held, and how wide what holds it is, from the columns of one level."""
+    if kind is Kind.REGRESSION:
+        low, high = columns
+        return np.asarray((low <= target) & (target <= high)), np.asarray(high - low)
+    if kind is Kind.MULTICLASS:
+        (possible,) = columns
+        place = np.maximum(target, 0).astype(np.int64)
+        return np.asarray((target >= 0) & possible[np.arange(len(place)), place]), possible.sum(axis=1).astype(np.float64)
+    certain, possible = columns
+    true = target == 1
+    return np.asarray(((certain <= true) & (true <= possible)).all(axis=1)), (possible & ~certain).sum(axis=1).astype(np.float64)
+
+
+def _reliability(probability: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[Rate, ...]:
+    """Bins of equally many rows, from the lowest probability up."""
+    order = np.argsort(probability, kind="stable")
+    parts = [rows for rows in np.array_split(order, BINS) if len(rows)]
+    found = []
+    for i, rows in enumerate(parts, start=1):
+        low, high, mean = float(probability[rows[0]]), float(probability[rows[-1]]), float(probability[rows].mean())
+        found.append(Rate(str(i), low, high, len(rows), mean, float(target[rows].mean()), float("nan")))
+    return tuple(found)
+
+
+def _grades(grades: Grades, probability: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[Rate, ...]:
+    """Every grade; NaN where no row has it."""
+    of, found = grades.of(probability), []
+    for grade, ((low, high), rate) in enumerate(zip(grades.ranges, grades.rates, strict=True), start=1):
+        rows = of == grade
+        mean = [float(x[rows].mean()) if rows.any() else float("nan") for x in (probability, target)]
+        found.append(Rate(str(grade), low, high, int(rows.sum()), mean[0], mean[1], rate))
+    return tuple(found)
+
+
+def _held(data: Mapping[str, Any]) -> Held:
+    return Held(**with_nan(data))
