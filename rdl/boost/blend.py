@@ -50,7 +50,9 @@ class Mixing:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Mixing":
         """What `to_json` wrote."""
-        return Mixing(**data)
+        reference = {name: tuple(values) for name, values in data.get("reference", {}).items()}
+        read = {"reference": reference, "ranks": tuple(data.get("ranks", ())), "values": tuple(data.get("values", ()))}
+        return Mixing(**{**data, **read})
 
 
 MEAN = Mixing()
@@ -87,10 +89,11 @@ def ranked_mixing(margins: Mapping[str, Float64], weights: Mapping[str, float], 
     levels = (np.arange(LEVELS) + 0.5) / LEVELS
     whole = sum(weights.values())
     shares = {name: w / whole for name, w in weights.items() if w > 0}
-    reference = {name: np.quantile(margins[name], levels).tolist() for name in shares}
+    reference = {name: tuple(np.quantile(margins[name], levels).tolist()) for name in shares}
     rank = mean_rank({name: margins[name] for name in shares}, shares, reference)
     mean = np.asarray(sum(share * margins[name] for name, share in shares.items()))
-    return Mixing("rank", found, reference, np.quantile(rank, levels).tolist(), np.quantile(mean, levels).tolist())
+    ranks, values = (tuple(np.quantile(found_values, levels).tolist()) for found_values in (rank, mean))
+    return Mixing("rank", found, reference, ranks, values)
 
 
 def mean_rank(margins: Mapping[str, Float64], shares: Mapping[str, float], reference: Mapping[str, Sequence[float]]) -> Float64:
