@@ -105,9 +105,16 @@ class TableSettings(_Settings):
 
 
 class TrackingSettings(_Settings):
-    """`[tracking]`: the MLflow server or store; the project's home by default."""
+    """`[tracking]`: the MLflow server or store; the project's home by default.
+
+    Attributes:
+        uri: its address.
+        artifacts: URL of the folder for files, such as `s3://bucket/rdl` or `file:///srv/rdl`; by default the store decides.
+        experiment: the experiment's name; `PROJECT/TASK` by default.
+    """
 
     uri: str | None = None
+    artifacts: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9+.-]*:/")
     experiment: str | None = None
 
 

@@ -10,8 +10,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rdl.database.version import code_version
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 CHAMPION = "champion"
 LOADS_BACK = "rdl.loads_back"
 """The tag of a version with the code that loaded it back in a clean process."""
+FETCHED = "fetched"
 LOAD_LIMIT_S = 600
 TOLERANCE = 1e-6
 
@@ -65,7 +69,7 @@ def register(project: Project, task: Task, run: RunInfo) -> Version:
     store = find_store(project)
     client = store.client()
     source = str(client.get_logged_model(run.model_id).artifact_location)
-    check_loads_back(project, _download(store, source), run.model_uri)
+    check_loads_back(project, _download(project, store, source), run.model_uri)
     name = safe_name(task.name)
     if not any(m.name == name for m in client.search_registered_models(f"name = '{name}'")):
         client.create_registered_model(name, tags={"rdl.project": project.name})
@@ -153,7 +157,7 @@ def versions(project: Project, task_name: str) -> tuple[Version, ...]:
 def fetch_package(project: Project, version: Version) -> Path:
     """The version's MLflow model as a folder on this machine: the store's own where it is local."""
     store = find_store(project)
-    return _download(store, store.client().get_model_version_download_uri(version.name, version.number))
+    return _download(project, store, store.client().get_model_version_download_uri(version.name, version.number))
 
 
 def load_version(project: Project, version: Version) -> "Model":
@@ -193,7 +197,21 @@ def _version(made: "ModelVersion") -> Version:
     return Version(made.name, str(made.version), dict(made.tags or {}))
 
 
-def _download(store: Store, uri: str) -> Path:
+def _download(project: Project, store: Store, uri: str) -> Path:
+    """The files at `uri` on this machine: where they lie, or fetched once into the home; what was logged never changes."""
     from mlflow.artifacts import download_artifacts
 
-    return Path(download_artifacts(artifact_uri=uri, tracking_uri=store.uri, registry_uri=store.uri))
+    def fetch(into: Path | None) -> Path:
+        folder = None if into is None else str(into)
+        return Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=store.uri, registry_uri=store.uri))
+
+    if uri.startswith(("file:", "/")):
+        return fetch(None)
+    place = project.home / FETCHED / sha256(f"{store.uri} {uri}".encode()).hexdigest()[:24]
+    if not place.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="aside-", dir=place.parent) as aside, suppress(FileExistsError, NotADirectoryError):
+            found = fetch(Path(aside) / "files")
+            if not place.is_dir():  # somebody else may have been faster
+                found.replace(place)
+    return place

@@ -60,7 +60,8 @@ class Store:
 def find_store(project: Project) -> Store:
     """The store that `[tracking]` names, or the one in the project's home.
 
-    Relative SQLite paths start at the project folder; the files of a SQLite store lie beside it, in `mlartifacts`.
+    Relative SQLite paths start at the project folder; the files of a SQLite store lie beside it, in `mlartifacts`, where no
+    `artifacts` are named. Of a server they are a place that every client can reach; without it, files go through the server.
 
     Raises:
         ProjectError: the URI is of a kind that MLflow has given up (plain files) or that nobody knows.
@@ -72,14 +73,15 @@ def find_store(project: Project) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         uri, files = f"{_SQLITE}{path}", path.parent / "mlartifacts"
     elif uri.startswith(_SERVERS):
-        return Store(uri, None, project.tracking.experiment, project.name)
+        return Store(uri, project.tracking.artifacts, project.tracking.experiment, project.name)
     elif not uri.startswith(_DATABASES):
         raise ProjectError(
             f"tracking uri {uri!r} is no MLflow store",
             where=f"{project.settings_file}, [tracking] uri",
             fix="write sqlite:///.rdl/mlflow.db, or the http address of a tracking server; plain folders are no longer supported",
         )
-    return Store(uri, Path(files).resolve().as_uri(), project.tracking.experiment, project.name)
+    place = project.tracking.artifacts or Path(files).resolve().as_uri()
+    return Store(uri, place.rstrip("/"), project.tracking.experiment, project.name)
 
 
 def safe_name(name: str) -> str:

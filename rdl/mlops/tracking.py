@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
-from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from rdl.database import Database
 from rdl.errors import UsageError
 from rdl.evaluate.strict import without_nan
-from rdl.mlops.contender import SETTINGS, settings_text
+from rdl.mlops.contender import SETTINGS
 from rdl.mlops.figure import metric_by_cutoff
+from rdl.mlops.lineage import FOLDER, inputs, lineage_of, write_lineage
 from rdl.mlops.package import Example, make_example, write_package
 from rdl.mlops.store import find_store, safe_name
 from rdl.project import Project
@@ -88,36 +88,19 @@ def log_run(
         raise UsageError(f"no report at {report}", fix="write the report page first")
     store = find_store(project)
     client = store.client()
-    told = {} if settings is None else {SETTINGS: settings_text(settings)}
-    lineage, metrics = lineage_of(database, task, model) | told, flatten_metrics(evaluations) | _out_of_fold(model)
+    lineage, metrics = lineage_of(database, task, model, settings), flatten_metrics(evaluations) | _out_of_fold(model)
     experiment = store.experiment_id(client, task.name)
     with _run(client, experiment, task, lineage) as run_id, tempfile.TemporaryDirectory(prefix="rdl-run-") as scratch:
         _log_facts(client, run_id, model, settings, lineage)
         _log_metrics(client, run_id, metrics | _findings(database))
-        _log_snapshot(client, run_id, database, model)
+        client.log_inputs(run_id, list(inputs(database, model)))
+        write_lineage(Path(scratch) / FOLDER, database, task, model, settings)
+        client.log_artifacts(run_id, str(Path(scratch) / FOLDER), FOLDER)
         _log_files(client, run_id, Path(scratch) / "files", database, model, evaluations, report)
         example = make_example(database, task, model)
         model_id = _log_model(client, run_id, experiment, Path(scratch), model, example, lineage)
     log.info("run %s: model %s logged", run_id, model_id)
     return RunInfo(run_id, model_id, f"models:/{model_id}", lineage, metrics)
-
-
-def lineage_of(database: Database, task: Task, model: "Model") -> dict[str, str]:
-    """What a model was made from: the hashes that answer whether two models could differ, and why."""
-    from rdl.database.version import code_version
-
-    tables = database.schema.tables.values()
-    shape = [[t.name, t.key, t.time, t.lag, [[c.name, c.semantic.value, c.sql_type] for c in t.columns]] for t in tables]
-    return {
-        "rdl.project": database.project.name,
-        "rdl.task": task.name,
-        "rdl.task_sql": _hash([task.label_sql, task.population_sql]),
-        "rdl.plan": model.plan.hash,
-        "rdl.schema": _hash(shape),
-        "rdl.snapshot": database.fingerprint,
-        "rdl.as_of": format_time(model.as_of),
-        "rdl.version": code_version(),
-    }
 
 
 def flatten_metrics(evaluations: "Sequence[Evaluation]") -> dict[str, float]:
@@ -213,18 +196,6 @@ def _log_metrics(client: "MlflowClient", run_id: str, metrics: Mapping[str, floa
     client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in metrics.items()])
 
 
-def _log_snapshot(client: "MlflowClient", run_id: str, database: Database, model: "Model") -> None:
-    """Name the snapshot as the run's input: its fingerprint and the rows of each table, none of the data."""
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-    from mlflow.entities import DatasetInput, InputTag
-
-    rows = {t.name: t.rows for t in database.schema.tables.values()}
-    source = CodeDatasetSource({"project": database.project.name, "rows": rows, "as_of": format_time(model.as_of)})
-    dataset = MetaDataset(source, name=database.project.name, digest=database.fingerprint[:36])
-    client.log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])])  # noqa: SLF001
-
-
 def _log_files(
     client: "MlflowClient",
     run_id: str,
@@ -284,7 +255,3 @@ def _log_model(
     client.finalize_logged_model(model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(model_id, 0)])
     return model_id
-
-
-def _hash(value: Any) -> str:
-    return sha256(json.dumps(value).encode()).hexdigest()[:32]

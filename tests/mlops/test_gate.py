@@ -207,18 +207,21 @@ def test__decide__does_not_load__stops_at_once(project, database, task, champion
 
 
 @pytest.mark.slow
-def test__decide__two_real_versions__the_better_settings_win_and_the_decision_repeats(copy, database, task, small, end):
+def test__decide__two_real_versions__are_fitted_anew_and_the_decision_repeats(copy, database, task, small, end):
     from rdl.boost import BoostSettings
     from rdl.mlops import log_run, promote, register
     from rdl.model import fit_model
 
-    blind = dataclasses.replace(small, members=("entity",), boost=BoostSettings(rounds=1, seeds=1, threads=1, learning_rate=1e-6))
-    runs = [log_run(copy, database, task, fit_model(database, task, end, s), settings=s) for s in (blind, small)]
+    trees = {"seeds": 1, "threads": 1, "min_child_weight": 1.0}
+    blind = dataclasses.replace(small, boost=BoostSettings(rounds=1, learning_rate=1e-6, **trees))
+    seeing = dataclasses.replace(small, boost=BoostSettings(rounds=40, learning_rate=0.3, **trees))
+    runs = [log_run(copy, database, task, fit_model(database, task, end, s), settings=s) for s in (blind, seeing)]
     made = [register(copy, task, run) for run in runs]
     assert promote(copy, database, task, made[0], force="to have somebody to beat").promoted
     decisions = [decide(copy, database, task, made[1], made[0], end, GATE) for _ in range(2)]
     assert decisions[0] == decisions[1]
     assert decisions[0].comparison.cutoffs == 3
     assert decisions[0].passes == (decisions[0].comparison.low > 0)
-    assert decisions[0].comparison.gain > 0
+    assert decisions[0].comparison.challenger != decisions[0].comparison.champion
+    assert "the settings of version 2, fitted as of" in decisions[0].reason
     assert promote(copy, database, task, made[1], gate=GATE).promoted == decisions[0].passes

@@ -2,15 +2,18 @@
 
 import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from rdl.errors import UsageError
 from rdl.mlops import log_run
+from rdl.mlops.contender import settings_of
 from rdl.mlops.figure import metric_by_cutoff
 from rdl.mlops.store import find_store
 from rdl.mlops.tracking import flatten_metrics
+from tests.mlops.shop import small_fit
 
 
 @pytest.fixture
@@ -48,8 +51,23 @@ def test__log_run__parameters_and_inputs__say_what_was_fitted_on_what(project, r
     assert found.data.params["settings.boost.rounds"] == "8"
     assert found.data.params["plan"] == model.plan.hash
     assert found.data.params["snapshot"] == database.fingerprint
-    assert found.inputs.dataset_inputs[0].dataset.digest == database.fingerprint
+    inputs = {one.dataset.name: one.dataset for one in found.inputs.dataset_inputs}
+    assert inputs.keys() == {"corner-shop", "corner-shop.customers", "corner-shop.orders"}
+    assert inputs["corner-shop"].digest == database.fingerprint
+    assert json.loads(inputs["corner-shop.orders"].profile)["num_rows"] == database.schema["orders"].rows
     assert found.outputs.model_outputs[0].model_id == run.model_id
+
+
+def test__log_run__lineage__says_what_the_model_was_made_from(project, run, task, tmp_path):
+    folder = Path(find_store(project).client().download_artifacts(run.run_id, "lineage", str(tmp_path)))
+    assert task.label_sql.strip() in (folder / "task.sql").read_text()
+    versions, environment = (json.loads((folder / f"{name}.json").read_text()) for name in ("versions", "environment"))
+    assert versions == dict(run.lineage)
+    assert [pin for pin in environment["packages"] if pin.startswith("xgboost==")]
+    assert settings_of({"rdl.settings": (folder / "settings.json").read_text()}) == small_fit()
+    text = "".join(file.read_text() for file in folder.iterdir())
+    assert str(project.root) not in text
+    assert str(project.home) not in text
 
 
 def test__log_run__evaluations_and_report__are_kept(copy, database, task, model, small, evaluation, tmp_path):
