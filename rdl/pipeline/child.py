@@ -79,6 +79,7 @@ def _request(step: Step, context: Context) -> dict[str, Any]:
         "step": [step.run.__module__, step.name],
         "pipeline": {
             **{name: str(getattr(pipeline, name)) for name in ("name", "path", "project", "home")},
+            "steps": [one.name for one in pipeline.steps],
             "tasks": list(pipeline.tasks),
             "sections": {name: pipeline.sections[name].model_dump(mode="json", exclude_unset=True) for name in step.sections},
         },
@@ -153,7 +154,8 @@ def _given(told: Mapping[str, Any]) -> tuple[Step, Context]:
     step, given = _step(*told["step"]), told["pipeline"]
     sections = {name: kind.model_validate(given["sections"][name]) for name, kind in step.sections.items()}
     paths = (Path(given["path"]), Path(given["project"]), Path(given["home"]))
-    pipeline = Pipeline(given["name"], *paths, (step,), tuple(given["tasks"]), sections)
+    steps = tuple(step if name == step.name else Step(name, step.run, step.place) for name in given["steps"])  # the others' names
+    pipeline = Pipeline(given["name"], *paths, steps, tuple(given["tasks"]), sections)
     source = open_source(pipeline, told["as_of"]) if told["as_of"] is not None else None
     if source is not None and source.database.fingerprint != told["rows"]:
         raise PipelineError("the rows changed during the run", where=given["project"], fix="run again")

@@ -60,4 +60,4 @@ def _place(context: Context) -> Path:
     return context.home / "registered" / context.unit.task / context.key
 
 
-STEP = Step("register", register, _place, requires=("train",), needs=("evaluate",), sections={"fit": FitSection})
+STEP = Step("register", register, _place, requires=("train",), needs=("evaluate",), guards=("gate",), sections={"fit": FitSection})

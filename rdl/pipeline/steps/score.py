@@ -1,7 +1,7 @@
 """Predict the task's population at the run's as-of, once, into its own partition.
 
-The champion scores. It may not know the future of what it scores: where a later run has already promoted a newer model (a
-backfill), the model that this run fitted for its own as-of scores instead.
+The champion scores, also where tonight's model could not be fitted or was refused. It may not know the future of what it scores:
+where a later run has already promoted a newer model (a backfill), the model that this run fitted for its own as-of scores instead.
 """
 
 from pathlib import Path
@@ -43,14 +43,17 @@ def scoring_model(context: Context) -> "tuple[Model, str]":
     from rdl.mlops import find_version, load_version
 
     source, task = context.source, context.unit.task
-    if context.before("train") and not context.before("promote"):
-        return trained_model(context), registered_version(context).number if context.before("register") else ""
+    listed = {step.name for step in context.pipeline.steps}
+    own = context.before("train") and (context.before("gate") or "gate" not in listed)
+    number = registered_version(context).number if own and context.before("register") else ""
+    if own and "promote" not in listed:
+        return trained_model(context), number
     champion = find_version(source.project, task)
     model = load_version(source.project, champion)
     if model.as_of <= source.as_of:
         return model, champion.number
-    if context.before("train"):
-        return trained_model(context), registered_version(context).number
+    if own:
+        return trained_model(context), number
     raise GateError(
         f"the champion of {task!r} was fitted as of {format_time(model.as_of)}, after {format_time(source.as_of)}",
         where=f"version {champion.number}",
@@ -62,4 +65,7 @@ def _place(context: Context) -> Path:
     return context.home / "scores" / context.unit.task / context.partition
 
 
-STEP = Step("score", score, _place, needs=("demo", "check", "train", "register", "promote", "features"))
+MADE = ("train", "gate", "register", "promote")
+"""The steps that make a model of tonight; where they fail, the champion is there."""
+
+STEP = Step("score", score, _place, needs=("demo", *MADE, "features"), guards=("ingest", "check"), falls_back=(*MADE, "features"))
