@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from rdl.cli import database, features, models, pipelines, registry, relbench, runs, schema, task, tasks
+from rdl.cli import database, explain, features, models, pipelines, registry, relbench, runs, schema, task, tasks
 from rdl.errors import RdlError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for command in (
     models.evaluate,
     models.score,
     models.serve,
+    explain.explain,
     registry.models,
     registry.promote,
     registry.rollback,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from rdl.model.reasons import Reasons
+
 REASONS = "reasons"
 
 
@@ -28,22 +30,22 @@ class Answer:
         cutoff: [n] what the predictions are about, microseconds UTC.
         prediction: [n, …] as the model gave them.
         columns: [n] each, what they say; see `answer_columns`.
-        reasons: [n] plain values, where they were asked for.
+        why: [n] reasons, where they were asked for.
     """
 
     keys: Columns
     cutoff: "NDArray[np.int64]"
     prediction: "NDArray[Any]"
     columns: Mapping[str, pa.Array]
-    reasons: Sequence[Any] | None = None
+    why: "Sequence[Reasons] | None" = None
 
     def records(self) -> list[dict[str, Any]]:
         """One dict a row, of values that JSON carries: the entity's key, `cutoff` as ISO text, the answer, and its reasons."""
         moments = {c: format_time(c) for c in set(self.cutoff.tolist())}
         told: dict[str, Sequence[Any]] = {**self.keys, "cutoff": [moments[c] for c in self.cutoff.tolist()]}
         told |= {name: column.to_pylist() for name, column in online_answer(self.columns).items()}
-        if self.reasons is not None:
-            told[REASONS] = self.reasons
+        if self.why is not None:
+            told[REASONS] = [row.to_json() for row in self.why]
         return [dict(zip(told, row, strict=True)) for row in zip(*told.values(), strict=True)]
 
     def frame(self) -> "pd.DataFrame":
@@ -52,7 +54,7 @@ class Answer:
 
         moments = pd.Series([format_time(int(c)) for c in self.cutoff], dtype=object)
         answer = {name: _plain(column) for name, column in online_answer(self.columns).items()}
-        reasons = {} if self.reasons is None else {REASONS: pd.Series(list(self.reasons), dtype=object)}
+        reasons = {} if self.why is None else {REASONS: pd.Series([row.to_json() for row in self.why], dtype=object)}
         return pd.DataFrame({**self.keys, "cutoff": moments, **answer, **reasons})
 
 

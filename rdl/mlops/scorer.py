@@ -133,7 +133,7 @@ class Scorer:
             part, start = slice(start, start + len(each.seeds)), start + len(each.seeds)
             keys = {name: each.question.columns[name] for name in task.entity_columns}
             said = {name: column.slice(part.start, len(each.seeds)) for name, column in columns.items()}
-            few = None if why is None else [row.first(each.question.reasons).to_json() for row in why[part]]
+            few = None if why is None else [row.first(each.question.reasons) for row in why[part]]
             answers.append(Answer(keys, each.seeds.cutoff, told.prediction[part], said, few))
         return answers
 

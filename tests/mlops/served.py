@@ -39,10 +39,10 @@ def in_a_thread(app):
 
 
 @contextmanager
-def serving(command, port):
+def serving(command, port, **environment):
     """Run `command` until the body ends; the body begins once something listens on `port`."""
-    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", **environment}
+    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
     try:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and server.poll() is None:
@@ -54,7 +54,7 @@ def serving(command, port):
         assert server.poll() is None, server.stderr.read().decode()
         yield server
     finally:
-        server.send_signal(signal.SIGTERM)
+        os.killpg(server.pid, signal.SIGTERM)  # MLflow's launcher has a shell and a server below it
         try:
             server.wait(20)
         except subprocess.TimeoutExpired:
