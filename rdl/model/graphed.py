@@ -45,7 +45,7 @@ class Graphed(Member):
         """The number of epochs that is best on the latest fold: a network costs too much to train on them all."""
         latest = folds[-1]
         log.info("%s: latest fold, %d rows", self.name, len(latest.train.target))
-        fitted = self._train(latest.train, latest.valid, context, "fold", None, 0.6)
+        fitted = train_network(self.name, latest.train, latest.valid, context, f"{self.name}-fold", None, 0.6)
         log.info("%s: %d epochs are best on it", self.name, fitted.best_epoch)
         found = fitted.predict(context.source.graph, latest.valid.inputs.seeds, latest.valid.inputs.history)
         return {"epochs": fitted.best_epoch}, [found]
@@ -53,7 +53,7 @@ class Graphed(Member):
     def fit(self, examples: Examples, choice: Choice, context: Context) -> FittedGraphed:
         """Train the chosen number of epochs on everything."""
         log.info("%s: training %d epochs on %d rows", self.name, choice["epochs"], len(examples.target))
-        return FittedGraphed(self._train(examples, None, context, "fit", choice["epochs"], 1.0))
+        return FittedGraphed(train_network(self.name, examples, None, context, f"{self.name}-fit", choice["epochs"], 1.0))
 
     def load(self, folder: Path) -> FittedGraphed:
         """Read what `save` wrote."""
@@ -61,29 +61,41 @@ class Graphed(Member):
 
         return FittedGraphed(FittedGnn.load(folder))
 
-    def _train(
-        self, train: Examples, valid: Examples | None, context: Context, step: str, epochs: int | None, share: float
-    ) -> "FittedGnn":
-        from rdl.gnn import fit_gnn
 
-        settings = replace(context.settings.gnn, network=self.name)
-        if context.staleness:  # drawn anew in every epoch, instead of from the copies
-            train = train.rows(np.flatnonzero(train.inputs.seeds.as_of == train.inputs.seeds.cutoff))
-            settings = replace(settings, staleness=context.staleness)
-        if epochs is not None:
-            settings = replace(settings, epochs=epochs)
-        if context.seconds is not None:
-            settings = replace(settings, budget_s=context.seconds * share)
-        return fit_gnn(
-            context.source.graph,
-            context.kind,
-            context.source.task.entity_table,
-            train.labels,
-            valid.labels if valid else None,
-            settings,
-            context.settings.seed,
-            context.checkpoints / f"{self.name}-{step}",
-            train.inputs.history,
-            classes=len(context.source.task.classes),
-            metric=context.metric,
-        )
+def train_network(
+    network: str, train: Examples, valid: Examples | None, context: Context, called: str, epochs: int | None, share: float
+) -> "FittedGnn":
+    """A network by name, trained on examples; stopped by the later ones where there are any, else after `epochs`.
+
+    Args:
+        network: one of `rdl.gnn.networks.NETWORKS`.
+        train: what is learned from; of stale copies none, for staleness is drawn anew in every epoch.
+        valid: later examples, or None.
+        context: task and settings.
+        called: the name of its checkpoint.
+        epochs: how many at most, in place of the settings' number.
+        share: of the time that the member has.
+    """
+    from rdl.gnn import fit_gnn
+
+    settings = replace(context.settings.gnn, network=network)
+    if context.staleness:
+        train = train.rows(np.flatnonzero(train.inputs.seeds.as_of == train.inputs.seeds.cutoff))
+        settings = replace(settings, staleness=context.staleness)
+    if epochs is not None:
+        settings = replace(settings, epochs=epochs)
+    if context.seconds is not None:
+        settings = replace(settings, budget_s=context.seconds * share)
+    return fit_gnn(
+        context.source.graph,
+        context.kind,
+        context.source.task.entity_table,
+        train.labels,
+        valid.labels if valid else None,
+        settings,
+        context.settings.seed,
+        context.checkpoints / called,
+        train.inputs.history,
+        classes=len(context.source.task.classes),
+        metric=context.metric,
+    )

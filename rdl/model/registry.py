@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rdl.errors import ModelFileError, UsageError, nearest
 from rdl.model.boosted import OWN, Boosted
+from rdl.model.embedded import Embedded
 from rdl.model.estimated import Estimated
 from rdl.model.graphed import Graphed
 from rdl.model.member import Member
@@ -23,6 +24,7 @@ _MEMBERS: dict[str, Member] = {
         Stacked("stacked", optional=True),
         Graphed("sage"),
         Graphed("relgnn", optional=True),
+        Embedded("embedded", "sage"),
         Estimated("lightgbm"),
         Estimated("catboost"),
         Estimated("tabicl"),

@@ -20,7 +20,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "baselines": ("entity", "typical", "last"),
 }
 MEMBERS = (
-    *("entity", "features", "graphboost", "stacked", "sage", "relgnn"),
+    *("entity", "features", "graphboost", "stacked", "sage", "relgnn", "embedded"),
     *("lightgbm", "catboost", "tabicl", "tabpfn"),
     *("typical", "last", "popular", "past", "ranked"),
 )
