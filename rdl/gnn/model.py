@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,10 +11,11 @@ from torch_geometric.data import HeteroData
 from rdl.errors import UsageError, nearest
 from rdl.gnn import past
 from rdl.gnn.answer import Answer
-from rdl.gnn.encoder import GraphEncoder
+from rdl.gnn.encoder import FusedEncoder, GraphEncoder, RowEncoder
 from rdl.gnn.head import Head
 from rdl.gnn.networks import NETWORKS
 from rdl.gnn.once import Kept
+from rdl.gnn.resnet import ResNetEncoder
 from rdl.gnn.settings import GnnSettings
 from rdl.gnn.statistics import TableStatistics
 
@@ -71,9 +73,8 @@ class GraphModel(nn.Module):
         if settings.network not in NETWORKS:
             raise UsageError(f"no network {settings.network!r}", fix=nearest(settings.network, NETWORKS))
         self.entity_table = plan.entity_table
-        self.encoder = GraphEncoder(
-            plan.statistics, plan.entity_table, settings.channels, settings.buckets, settings.dropout, settings.numeric
-        )
+        make = partial(make_encoder, settings=settings)
+        self.encoder = GraphEncoder(plan.statistics, plan.entity_table, settings.channels, settings.buckets, make)
         self.network = NETWORKS[settings.network](
             (plan.tables, plan.edges), plan.entity_table, settings.channels, len(settings.fanouts), settings.dropout
         )
@@ -94,3 +95,10 @@ class GraphModel(nn.Module):
         root = self.network(self.encoder(batch, kept), batch)  # [seeds, channels]
         seeds = batch[self.entity_table]
         return root, labels, seeds.cutoff, seeds.as_of
+
+
+def make_encoder(statistics: TableStatistics, settings: GnnSettings) -> RowEncoder:
+    """The encoder of one table's rows."""
+    if settings.encoder == "resnet":
+        return ResNetEncoder(statistics, settings.channels, settings.dropout, settings.encoder_layers)
+    return FusedEncoder(statistics, settings.channels, settings.dropout, settings.numeric)

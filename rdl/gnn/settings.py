@@ -6,6 +6,7 @@ from typing import Any, Literal
 from rdl.errors import UsageError, nearest
 
 _CHOICES = {
+    "encoder": ("fused", "resnet"),
     "strategy": ("last", "uniform"),
     "precision": ("auto", "float32", "bf16"),
     "sampling": ("cpu", "device"),
@@ -23,6 +24,8 @@ class GnnSettings:
         fanouts: most neighbours per node and edge type, for each hop; its length is the number of layers.
         strategy: which neighbours are taken, the "last" ones or "uniform" ones.
         window: microseconds before a seed's `as_of` beyond which children are too old to be read; None for all of them.
+        encoder: what rows are encoded by: the "fused" encoder, which is small, or a "resnet" of `encoder_layers` blocks, which
+            costs far more and reads numbers as "standard".
         numeric: what numbers are told by, beside their standardised value: "piecewise" quantiles, "periodic" waves, or "standard",
             which is nothing.
         buckets: rows of the one embedding table that all categorical values and words share.
@@ -50,6 +53,8 @@ class GnnSettings:
     fanouts: tuple[int, ...] = (32, 8)
     strategy: Literal["last", "uniform"] = "last"
     window: int | None = None
+    encoder: Literal["fused", "resnet"] = "fused"
+    encoder_layers: int = 4
     numeric: Literal["piecewise", "periodic", "standard"] = "piecewise"
     buckets: int = 8192
     history: int = 6
@@ -73,7 +78,7 @@ class GnnSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fanouts", tuple(int(f) for f in self.fanouts))
-        for name in ("channels", "buckets", "epochs", "epoch_seeds", "batch_size", "workers", "threads"):
+        for name in ("channels", "buckets", "epochs", "epoch_seeds", "batch_size", "workers", "threads", "encoder_layers"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", where="settings of the network", fix="give at least 1")
         if self.window is not None and self.window < 1:

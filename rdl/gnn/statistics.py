@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdl.graph import GraphStore
+from rdl.graph.tables import TOKENS
 from rdl.timeline import DAY, NEVER, visible
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class TableStatistics:
         moment: float32[m, 2] mean and standard deviation of log1p(days) between cutoff and timestamp columns.
         age: float32[KNOTS] ascending quantiles of log1p(days) between cutoff and row; empty for static tables.
         tokens: how many categorical values and words a row has.
+        texts: how many texts it has, of the graph's TOKENS words each.
         vector: float32[d, 2] mean and standard deviation of every number of the given embeddings.
     """
 
@@ -46,19 +48,25 @@ class TableStatistics:
     age: Floats
     tokens: int
     vector: Floats = field(default_factory=lambda: np.empty((0, 2), np.float32))
+    texts: int = 0
+
+    @property
+    def categories(self) -> int:
+        """How many categorical columns there are."""
+        return self.tokens - self.texts * TOKENS
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; float32 survives the round trip exactly."""
         arrays = {name: getattr(self, name).tolist() for name in ("numeric", "knots", "moment", "age", "vector")}
-        return {**arrays, "tokens": self.tokens}
+        return {**arrays, "tokens": self.tokens, "texts": self.texts}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "TableStatistics":
         """Statistics from `to_json`."""
         shapes = {"numeric": (-1, 2), "knots": (-1, KNOTS), "moment": (-1, 2), "age": (-1,), "vector": (-1, 2)}
-        given = {"vector": [], **values}
+        given = {"vector": [], "texts": 0, **values}
         arrays = {name: np.asarray(given[name], np.float32).reshape(shape) for name, shape in shapes.items()}
-        return TableStatistics(**arrays, tokens=int(values["tokens"]))
+        return TableStatistics(**arrays, tokens=int(values["tokens"]), texts=int(given["texts"]))
 
 
 Statistics = Mapping[str, TableStatistics]
@@ -98,6 +106,7 @@ def _table(store: GraphStore, name: str, as_of: int, ages: list[NDArray[Any]], m
         moment=np.array([_mean_and_std(signed_log(c)) for c in days.T], np.float32).reshape(-1, 2),
         age=_quantiles(signed_log(known.astype(np.float64))) if len(known) else np.empty(0, np.float32),
         tokens=table.category.shape[1] + int(np.prod(table.text.shape[1:])),
+        texts=table.text.shape[1],
         vector=np.array([_mean_and_std(column) for column in table.vector[pick].T], np.float32).reshape(-1, 2),
     )
 

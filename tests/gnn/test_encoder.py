@@ -1,11 +1,15 @@
 """The encoder: nulls, infinities, hidden roots, and the same row encoded once."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
+from rdl.gnn import GnnSettings
 from rdl.gnn.batches import stream, with_times
 from rdl.gnn.encoder import GraphEncoder, calendar
+from rdl.gnn.model import make_encoder
 from rdl.gnn.numeric import NumericEncoding, piecewise
 from rdl.gnn.statistics import TableStatistics, fit_statistics
 from rdl.graph import GraphStore, NodeTable, Sampler
@@ -35,18 +39,25 @@ def store():
     )
 
 
-def encoder_of(store, seeds, numeric="piecewise"):
+made = {
+    kind: partial(make_encoder, settings=GnnSettings(channels=8, dropout=0.0, numeric=kind))
+    for kind in ("piecewise", "periodic", "standard")
+}
+made["resnet"] = partial(make_encoder, settings=GnnSettings(channels=8, dropout=0.0, encoder="resnet", encoder_layers=2))
+
+
+def encoder_of(store, seeds, kind="piecewise"):
     sampler = Sampler(store, "people", [4, 4])
     statistics = fit_statistics(store, "people", int(seeds.as_of.max()), stream(store, sampler, seeds, 4))
     torch.manual_seed(0)
-    encoder = GraphEncoder(statistics, "people", 8, 64, 0.0, numeric)
+    encoder = GraphEncoder(statistics, "people", 8, 64, made[kind])
     torch.nn.init.normal_(encoder.embedding.weight)
     return encoder, with_times(store, to_hetero_data(store, sampler.sample(seeds)))
 
 
-@pytest.mark.parametrize("numeric", ["piecewise", "periodic", "standard"])
-def test__nulls_infinities_and_bare_tables__give_finite_vectors(store, numeric):
-    encoder, batch = encoder_of(store, Seeds.at(np.arange(6), np.full(6, 6 * DAY)), numeric)
+@pytest.mark.parametrize("kind", made)
+def test__nulls_infinities_and_bare_tables__give_finite_vectors(store, kind):
+    encoder, batch = encoder_of(store, Seeds.at(np.arange(6), np.full(6, 6 * DAY)), kind)
     for name, vectors in encoder(batch).items():
         assert vectors.shape == (batch[name].num_nodes, 8)
         assert torch.isfinite(vectors).all()
@@ -84,8 +95,9 @@ def test__calendar__null_is_zero_and_a_week_comes_round():
     torch.testing.assert_close(waves[1, [1, 3, 4]], waves[2, [1, 3, 4]])
 
 
-def test__given_embeddings__make_a_difference(store):
-    encoder, batch = encoder_of(store, Seeds.at(np.arange(6), np.full(6, 6 * DAY)))
+@pytest.mark.parametrize("kind", ["piecewise", "resnet"])
+def test__given_embeddings__make_a_difference(store, kind):
+    encoder, batch = encoder_of(store, Seeds.at(np.arange(6), np.full(6, 6 * DAY)), kind)
     before = encoder(batch)["people"]
     batch["people"].x_vec[batch["people"].n_id == 2] += 1
     changed = (encoder(batch)["people"] != before).any(dim=1)
@@ -101,3 +113,20 @@ def test__periodic__is_smooth_learned_and_zero_where_null():
     assert not found[0, 1].any()
     found.sum().backward()
     assert encoding.frequency.grad[0].abs().min() > 0
+
+
+def test__resnet__folded_and_by_the_book__are_one_function_with_one_gradient(store):
+    encoder, batch = encoder_of(store, Seeds.at(np.arange(6), np.full(6, 6 * DAY)), "resnet")
+    found = {}
+    for fold in (True, False):
+        for table in encoder.tables.values():
+            table.fold = fold
+        encoder.zero_grad()
+        encoded = encoder(batch)
+        sum((v**3).sum() for v in encoded.values()).backward()
+        found[fold] = encoded, {name: p.grad for name, p in encoder.named_parameters() if p.grad is not None and p.numel()}
+    for name, vectors in found[True][0].items():
+        torch.testing.assert_close(vectors, found[False][0][name], rtol=1e-4, atol=1e-5)
+    assert found[True][1].keys() == found[False][1].keys()
+    for name, gradient in found[True][1].items():
+        torch.testing.assert_close(gradient, found[False][1][name], rtol=1e-3, atol=1e-4)
