@@ -7,6 +7,7 @@ every    = "30 days"
 validate = 2025-07-12
 test     = 2025-09-10
 metric   = "mae"
+least    = 0                       # nobody spends less than nothing
 */
 -- population: customers with an order in the last 60 days.
 SELECT DISTINCT c.cutoff, o.customer_id
