@@ -82,11 +82,12 @@ class EngineDefectError(SqlError):
 class Engine:
     """SQL over the ingested rows of one database: `rows."table"` with `_row`, `_time`, `_ref_*` and the native columns.
 
-    Use it as a context manager. Temporary tables live as long as it does.
+    Use it as a context manager. Temporary tables live as long as it does. `temp` is the folder that it spills to.
     """
 
     def __init__(self, path: Path, memory_limit: str, threads: int, temp: Path, caution: Caution = Caution.NONE) -> None:
         temp.mkdir(parents=True, exist_ok=True)
+        self.temp = temp
         self._connection = connect(memory_limit, threads, temp)
         if caution:
             self._connection.execute(caution.value).fetchall()

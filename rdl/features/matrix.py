@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from rdl.database import Engine
 from rdl.features.alike import Cohorts
 from rdl.features.compile import HISTORY
-from rdl.features.engine import kernels
-from rdl.features.engine.evaluate import Evaluator, Share, Table
+from rdl.features.engine import kernels, moves
+from rdl.features.engine.buckets import Share
+from rdl.features.engine.evaluate import Evaluator, Table
 from rdl.features.families import calendar
 from rdl.features.plan import Anchor, Block, Feature, FeaturePlan
 from rdl.task.seeds import History, Seeds
@@ -115,13 +116,14 @@ def compute_parts(
     """
     count = max(-(-len(seeds) // (most or BYTES_A_PART // (8 * max(len(plan.features), 1)) + 1)), 1)
     _register_history(engine, history, plan.settings.label_channels)
+    computation = _Computation(plan, engine, seeds, by_sql, count)
     try:
-        computation = _Computation(plan, engine, seeds, by_sql, count)
         for rest in range(count):
             index = np.arange(len(seeds)) if count == 1 else np.flatnonzero(seeds.entity % count == rest)
             if len(index) or count == 1:
                 yield index, computation.run(index, Share(count, rest))
     finally:
+        computation.close()
         engine.unregister(HISTORY)
 
 
@@ -151,6 +153,10 @@ class _Computation:
         if parts > 1:
             self._evaluator.expect(np.unique(seeds.as_of), len(seeds))
 
+    def close(self) -> None:
+        """Let go of what was kept for later parts."""
+        self._evaluator.close()
+
     def run(self, index: Int, share: Share) -> FeatureMatrix:
         """The features of the seeds at `index`, all of whose entities are in the share."""
         seeds = self._seeds[index]
@@ -160,21 +166,21 @@ class _Computation:
         for block in sorted(self._plan.blocks, key=lambda b: b.anchor is not Anchor.SELF):  # the others start from these
             features = self._evaluator.features(block)
             if block.anchor is Anchor.SELF and (features or self._evaluator.ascents(block)):
-                table = self._evaluator.run(block, *own, share).take(inverse)
+                table, row = self._evaluator.run(block, *own, share), inverse
             elif not features:
                 continue
             elif block.climbs:
-                table = self._evaluator.run_parents(block, own[1]).take(inverse)
+                table, row = self._evaluator.run_parents(block, own[1]), inverse
             else:
-                table = self._of_all(block, index)
-            self._place_numbers(features, table.values, seeds, values)
+                table, row = self._of_all(block, index)
+            self._place_numbers(features, table.values, row, seeds, values)
             named = [f.name for f in features if f.categorical]
-            categories |= {name: _compact(table.codes[:, j], table.levels[j]) for j, name in enumerate(named)}
+            categories |= {name: _compact(table.codes[row, j], table.levels[j]) for j, name in enumerate(named)}
         self._derive(seeds, values)
         return _matrix(self._plan, values, categories)
 
-    def _of_all(self, block: Block, index: Int) -> Table:
-        """A block whose points are not the entity's own: computed once for the seeds of all parts."""
+    def _of_all(self, block: Block, index: Int) -> tuple[Table, Int]:
+        """A block whose points are not the entity's own, computed once for all parts; where in it the seeds at `index` stand."""
         if block.name not in self._shared:
             as_of, key = self._seeds.as_of, np.zeros(len(self._seeds), dtype=np.int64)
             if block.anchor is Anchor.PEERS:
@@ -187,7 +193,7 @@ class _Computation:
                 points, inverse = _unique(key, as_of)
                 self._shared[block.name] = self._evaluator.run(block, *points), inverse
         table, inverse = self._shared[block.name]
-        return table.take(inverse[index])
+        return table, inverse[index]
 
     def _alike(self, block: Block) -> tuple[Table, Int]:
         """Past labels of those who were alike, at distinct points, and the place of every seed among these."""
@@ -201,16 +207,16 @@ class _Computation:
         return Cohorts(self._engine, self._plan.blocks, self._seeds.entity, self._seeds.as_of)
 
     def _place_numbers(
-        self, features: Sequence[Feature], table: NDArray[np.float32], seeds: Seeds, values: NDArray[np.float32]
+        self, features: Sequence[Feature], table: NDArray[np.float32], row: Int, seeds: Seeds, values: NDArray[np.float32]
     ) -> None:
-        """Write a block's columns where the plan has them, with ages brought from as_of to the cutoff."""
+        """Write a block's rows [n] and columns where the plan has them, with ages brought from as_of to the cutoff."""
         numeric = [f for f in features if not f.categorical]
         columns = np.array([self._place[f.name] for f in numeric], dtype=np.int64)
         aged = np.array([j for j, f in zip(columns, numeric, strict=True) if f.aged], dtype=np.int64)
         if len(columns) and columns[-1] - columns[0] + 1 == len(columns):
-            values[:, columns[0] : columns[-1] + 1] = table
+            moves.take_rows(table, row, columns[0], values)
         else:
-            values[:, columns] = table
+            values[:, columns] = table[row]
         staleness = (seeds.cutoff - seeds.as_of) / DAY
         if len(aged) and staleness.any():
             values[:, aged] = (values[:, aged] + staleness[:, None]).astype(np.float32)
@@ -265,9 +271,11 @@ def _unique(key: Int, as_of: Int) -> tuple[tuple[Int, Int], Int]:
         start, order = kernels.group_rows((key - low).astype(np.int32), span)
         t = as_of[order]
         kernels.order_times(start, order, t)
-    else:
-        order = np.lexsort((as_of, key)).astype(np.int32)
-        t = as_of[order]
+        k, inverse = np.empty(len(t), dtype=np.int64), np.empty(len(t), dtype=np.int64)
+        count = moves.number_pairs(start, order, t, k, inverse)
+        return (k[:count] + low, t[:count]), inverse
+    order = np.lexsort((as_of, key)).astype(np.int32)
+    t = as_of[order]
     k = key[order]
     new = np.ones(len(k), dtype=np.bool_)
     new[1:] = (k[1:] != k[:-1]) | (t[1:] != t[:-1])

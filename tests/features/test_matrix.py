@@ -143,7 +143,7 @@ def test__features__buckets_of_keys__same_bits(tmp_path, monkeypatch):
     world = worlds.make(5)
     seeds = seeds_of(5, 6)
     whole = compute(world, tmp_path, seeds)
-    monkeypatch.setattr("rdl.features.engine.evaluate.FACTS_A_BUCKET", 10)
+    monkeypatch.setattr("rdl.features.engine.buckets.FACTS_A_BUCKET", 10)
     same(whole, compute(world, tmp_path, seeds))
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rdl.database import Engine, quote
 from rdl.features.chain import Chain
 from rdl.features.compile import POINTS, compile_block, fact_table, group_query, parents_query
-from rdl.features.engine.events import Keys, read_events
-from rdl.features.engine.flat import WANTED, FlatBlock, climb_rows, evaluate_flat, flat_block
+from rdl.features.engine import moves
+from rdl.features.engine.buckets import WHOLE, Buckets, Reading, Share
+from rdl.features.engine.flat import FlatBlock, climb_rows, evaluate_flat, flat_block
 from rdl.features.engine.pieces import Unsupported
 from rdl.features.engine.records import Parents, distinct_pairs, mean_over
 from rdl.features.engine.scan import Overflow, Scan
@@ -24,14 +25,10 @@ log = logging.getLogger(__name__)
 
 Int = NDArray[np.int64]
 
-BYTES_A_BUCKET = 5 * 2**27
-"""What a bucket's rows, and what its points, may take while kernels compute it."""
+BYTES_AT_ONCE = 5 * 2**27
+"""What rows that all have one key, and what became of all parents, may take while they are computed."""
 FLOOR = 48
 """Bytes a row takes whatever is read of it: its place, its time and one measure's sums."""
-FEW = 20
-"""Where there are this many rows a point, the database filters them; else it is cheaper to read them all."""
-FACTS_A_BUCKET = 2_000_000
-POINTS_A_BUCKET = 200_000
 PLACES = 10
 """How many recent rows the parents of a RECENT block come from."""
 
@@ -44,27 +41,13 @@ class Table:
     codes: NDArray[np.int32]
     levels: tuple[tuple[str, ...], ...]
 
-    def take(self, index: Int) -> "Table":
-        """The rows at `index`."""
-        if len(index) == len(self.values) and np.array_equal(index, np.arange(len(index))):
-            return self
-        return Table(self.values[index], self.codes[index], self.levels)
-
-
-@dataclass(frozen=True)
-class Share:
-    """The keys that leave `rest` when divided by `count`: all that a call asks about."""
-
-    count: int = 1
-    rest: int = 0
-
 
 class Evaluator:
     """Runs the blocks of one plan; remembers the parents that later blocks start from."""
 
     def __init__(self, plan: FeaturePlan, engine: Engine, by_sql: bool = False) -> None:
         self._plan, self._engine, self._by_sql = plan, engine, by_sql
-        self._counts: dict[str, int] = {}
+        self._reading = Reading(engine)
         self._parents: dict[tuple[str, Chain], Parents] = {}
         self._grid: Int | None = None
         self._records: dict[str, Table] = {}
@@ -82,7 +65,7 @@ class Evaluator:
                 found[other.ascent] = max(places, found.get(other.ascent, 0))
         return found
 
-    def run(self, block: Block, key: Int, as_of: Int, share: Share = Share()) -> Table:
+    def run(self, block: Block, key: Int, as_of: Int, share: Share = WHOLE) -> Table:
         """The block's features at distinct points (key, as_of) [n], ascending; its parents are kept for `run_parents`."""
         features = self.features(block)
         if block.anchor not in (Anchor.WORLD, Anchor.SEASON):
@@ -92,7 +75,7 @@ class Evaluator:
 
     def _slices(self, block: Block, features: tuple[Feature, ...]) -> Iterator[tuple[Feature, ...]]:
         """Features that are computed at once where all rows have one key, so that rows are read for few measures at a time."""
-        room = BYTES_A_BUCKET // max(self._rows(fact_table(block)), 1) - FLOOR
+        room = BYTES_AT_ONCE // max(self._reading.rows(fact_table(block)), 1) - FLOOR
         some: list[Feature] = []
         for feature in features:
             if some and 8 * len({f.measure for f in (*some, feature)}) > room and feature.measure != some[-1].measure:
@@ -106,12 +89,17 @@ class Evaluator:
         flat = self._flat(block, features, tuple(ascents))
         parents = {ascent: Parents.none(len(key), places) for ascent, places in ascents.items()}
         result = _Result(features, len(key), parents)
-        for bucket, wanted in self._buckets(block, key, flat, share):
-            points = _Points(bucket, key[bucket], as_of[bucket])
-            if flat is None or not self._run_flat(flat, block, points, wanted, result):
-                self._run_sql(block, features, points, result)
+        with self._reading.buckets(block, flat, key, share) as split:
+            for bucket, point in split:
+                points = _Points(bucket, point, key[point], as_of[point])
+                if flat is None or not self._run_flat(flat, block, points, split, result):
+                    self._run_sql(block, features, points, result)
         self._parents.update(((block.name, ascent), found) for ascent, found in parents.items())
         return Table(result.values, *_codes(result.categories, len(key), len(result.categorical)))
+
+    def close(self) -> None:
+        """Let go of rows that were kept for later calls."""
+        self._reading.close()
 
     def groups(self, block: Block, entity: Int, as_of: Int) -> Int:
         """The group of each entity [n] in a PEERS block; -1, which is nobody's, where its column is null or not visible yet."""
@@ -150,7 +138,7 @@ class Evaluator:
         blocks = [b for b in self._plan.blocks if b.climbs and self.features(b)]
         cells = sum(self._parent_rows(block) * len(self.features(block)) for block in blocks) * len(times)
         most = max((self._parent_rows(block) for block in blocks), default=0) * len(times)
-        self._grid = times if 4 * cells <= BYTES_A_BUCKET and most <= 2 * points else None
+        self._grid = times if 4 * cells <= BYTES_AT_ONCE and most <= 2 * points else None
 
     def _on_grid(self, block: Block, times: Int) -> Table:
         """A block of parents at every one of them and of `times`."""
@@ -161,7 +149,7 @@ class Evaluator:
 
     def _parent_rows(self, block: Block) -> int:
         assert block.ascent is not None
-        return self._rows(f"rows.{quote(block.ascent.end)}")
+        return self._reading.rows(f"rows.{quote(block.ascent.end)}")
 
     def _flat(self, block: Block, features: tuple[Feature, ...], ascents: tuple[Chain, ...]) -> FlatBlock | None:
         """The block as kernels compute it, or None where SQL alone does."""
@@ -174,39 +162,11 @@ class Evaluator:
             log.info("features: %s is computed by SQL alone, for no kernel computes %s", block.name, reason)
             return None
 
-    def _rows(self, table: str) -> int:
-        """Rows of a table."""
-        if table not in self._counts:
-            self._counts[table] = int(self._engine.numpy(f"SELECT count(*) AS n FROM {table}")["n"][0])
-        return self._counts[table]
-
-    def _buckets(self, block: Block, key: Int, flat: FlatBlock | None, share: Share) -> Iterator[tuple[Int, str]]:
-        """(indices of points, which facts as SQL over `{key}`); all points of a key are in one bucket."""
-        facts = self._rows(fact_table(block)) // share.count
-        if flat is None:
-            count = max(-(-facts // FACTS_A_BUCKET), -(-len(key) // POINTS_A_BUCKET), 1)
-        else:
-            count = max(-(-facts * flat.row_width // BYTES_A_BUCKET), -(-len(key) * flat.width // BYTES_A_BUCKET), 1)
-        if block.anchor in (Anchor.WORLD, Anchor.SEASON):
-            yield np.arange(len(key), dtype=np.int64), "TRUE"
-            return
-        for b in range(count):
-            bucket = np.arange(len(key), dtype=np.int64) if count == 1 else np.flatnonzero(key // share.count % count == b)
-            if len(bucket) or count == 1:
-                log.info("features: %s%s", block.name, f", part {b + 1} of {count}" if count > 1 else "")
-                some = len(bucket) * FEW < facts // count or block.anchor is Anchor.PEERS
-                yield bucket, f"{{key}} IN (SELECT key FROM {POINTS})" if some else _every(share, count, b)
-
-    def _run_flat(self, flat: FlatBlock, block: Block, points: "_Points", wanted: str, result: "_Result") -> bool:
+    def _run_flat(self, flat: FlatBlock, block: Block, points: "_Points", split: Buckets, result: "_Result") -> bool:
         """One bucket by kernels; False where its sums may not fit."""
         new = np.diff(points.key, prepend=points.key[:1] - 1) != 0
         keys, slot = points.key[new], np.cumsum(new, dtype=np.int32) - 1
-        self._engine.register(POINTS, pa.table({"key": keys}))
-        try:
-            sql = flat.events.replace(WANTED, wanted.format(key=flat.key))
-            events = read_events(self._engine, sql, Keys(keys), self._rows(fact_table(block)), flat.numbers, flat.natives)
-        finally:
-            self._engine.unregister(POINTS)
+        events = split.events(points.bucket, keys)
         scan = Scan(block, events, flat.pieces, slot, points.as_of)
         try:
             direct, frame = evaluate_flat(flat, self._engine, scan, points.point)
@@ -242,6 +202,7 @@ class Evaluator:
 class _Points:
     """Points of one bucket [n]: their ids, ascending keys and moments."""
 
+    bucket: int
     point: Int
     key: Int
     as_of: Int
@@ -259,20 +220,15 @@ class _Result:
 
     def add(self, point: Int, direct: dict[int, NDArray[np.float32]], frame: pl.DataFrame) -> None:
         """One bucket: features [n] of `point` by place, and the others by name in a frame with `_point`."""
-        own = frame["_point"].to_numpy()
+        own, columns = frame["_point"].to_numpy(), np.empty((len(self._numeric), len(point)), dtype=np.float32)
+        place = None if np.array_equal(own, point) else np.searchsorted(point, own)
         for j, i in enumerate(self._numeric):
             if i in direct:
-                self.values[point, j] = direct[i]
+                columns[j] = direct[i]
             else:
-                self.values[own, j] = frame[f"f{i}"].to_numpy()
+                columns[j, slice(None) if place is None else place] = frame[f"f{i}"].to_numpy()
+        moves.put_rows(columns, point, self.values)
         self.categories.append(frame.select("_point", *self.categorical))
-
-
-def _every(share: Share, count: int, bucket: int) -> str:
-    """All keys of a bucket, as SQL over `{key}`."""
-    parts = [f"{{key}} % {share.count} = {share.rest}"] if share.count > 1 else []
-    parts += [f"{{key}} // {share.count} % {count} = {bucket}"] if count > 1 else []
-    return " AND ".join(parts) or "{key} IS NOT NULL"
 
 
 def _codes(parts: list[pl.DataFrame], n: int, columns: int) -> tuple[NDArray[np.int32], tuple[tuple[str, ...], ...]]:

@@ -119,6 +119,19 @@ def read_events(engine: Engine, sql: str, keys: Keys, most: int, numbers: Sequen
     return _in_order(columns, pa.Table.from_batches(tables, own_schema), len(keys.keys))
 
 
+def events_of(columns: dict[str, NDArray[Any]], natives: pa.Table, keys: Keys) -> Events:
+    """The rows of `keys` among rows that were read whole: `_key`, `_time`, `_row`, numbers (all changed) and native columns."""
+    slot = keys.slots(columns.pop("_key"))
+    if slot.min(initial=0) < 0:
+        if natives.column_names:
+            natives = natives.filter(pa.array(slot >= 0))
+        for name, column in (*columns.items(), ("_slot", slot)):
+            rows = kernels.append(slot, column, column, 0)  # in place; the slots themselves come last
+            columns[name] = column[:rows]
+        slot = columns.pop("_slot")
+    return _in_order({"_slot": slot, **columns}, natives, len(keys.keys))
+
+
 def _in_order(columns: dict[str, NDArray[Any]], natives: pa.Table, slots: int) -> Events:
     """Takes the columns out of the dictionary one by one, so that few are held twice."""
     slot, row, mended = columns.pop("_slot"), columns.pop("_row"), None

@@ -64,7 +64,13 @@ def test__kernels__no_block_falls_back(tmp_path, caplog, monkeypatch):
         assert len(compute_features(plan_of(world, engine), engine, seeds_of(4, 6), history_of(world))) == 25
 
 
-SMALL = [("scan.LIMIT", 1), ("evaluate.BYTES_A_BUCKET", 4000), ("evaluate.FEW", 10**9), ("events.BATCH", 7)]
+SMALL = [
+    ("scan.LIMIT", 1),
+    ("evaluate.BYTES_AT_ONCE", 4000),
+    ("buckets.BYTES_A_BUCKET", 2000),
+    ("buckets.FEW", 10**9),
+    ("events.BATCH", 7),
+]
 
 
 @pytest.mark.slow
@@ -74,11 +80,11 @@ def test__kernels__sums_too_large_small_buckets_or_batches__same_bits(tmp_path, 
     with world.engine(tmp_path) as engine:
         plan = plan_of(world, engine)
         whole = compute_features(plan, engine, seeds, history_of(world))
-        monkeypatch.setattr(f"rdl.features.{name}", value)
+        monkeypatch.setattr(f"rdl.features.engine.{name}", value)
         evaluator = Evaluator(plan, engine)
         blocks = [b for b in plan.blocks if b.anchor is Anchor.WORLD and b.facts]
         slices = [list(evaluator._slices(b, evaluator.features(b))) for b in blocks]
-        assert (max(len(s) for s in slices) > 1) == name.endswith("BUCKET")
+        assert (max(len(s) for s in slices) > 1) == name.endswith("ONCE")
         same(whole, compute_features(plan, engine, seeds, history_of(world)))
 
 
