@@ -117,7 +117,8 @@ class _Run:
         self._weight = weight[:, None]
         self.start = loss.start(target[weight > 0])
         self._margin = np.zeros_like(target)
-        self._own, self._later = (Ahead(), Ahead()) if momentum else (None, None)
+        self._own: Ahead | None = Ahead() if momentum else None
+        self._later: Ahead | None = Ahead() if momentum else None
 
     def objective(self, predicted: NDArray[Any], _: "xgboost.DMatrix") -> tuple[Float64, Float64]:
         """Gradient and curvature [n, k] by the margins."""

@@ -57,7 +57,8 @@ class Kinship:
     @staticmethod
     def from_json(facts: Mapping[str, Any]) -> "Kinship":
         """What `asdict` made, read back from JSON."""
-        return Kinship(**{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})
+        read: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
+        return Kinship(**read)
 
 
 @dataclass(frozen=True)
