@@ -1,5 +1,6 @@
 """The commands about models: fit, backtest, score, serve."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,7 +116,7 @@ def evaluate(
 
 def score(
     task: TaskName,
-    out: Annotated[Path, typer.Option("--out", help="A .parquet file.")],
+    out: Annotated[str, typer.Option("--out", help="A .parquet file, or a table: file.duckdb#churn, postgresql://…/shop#churn.")],
     as_of: AsOf = None,
     model: Version = "champion",
     intervals: Intervals = None,
@@ -124,7 +125,8 @@ def score(
     home: HomeDir = None,
     as_json: Json = False,
 ) -> None:
-    """Predict the task's population at a cutoff with a registered model: whatever its kind of question is answered with."""
+    """Predict the task's population at a cutoff with a registered model; a run that was killed goes on where it was."""
+    from rdl.database.sinks import is_table, parse_target, publish_scores
     from rdl.mlops import find_version, load_version
     from rdl.mlops import score as predict
     from rdl.timeline import format_time
@@ -135,8 +137,15 @@ def score(
         loaded = load_version(database.project, version)
         levels, more = read_shares(intervals, "--intervals"), read_shares(quantiles, "--quantiles")
         loaded = loaded if levels is None and more is None else loaded.telling(levels, more)
-        summary = predict(database.project, database, loaded.task, loaded, moment(as_of, database), out, version=version.number)
-    facts = {"task": task, "as_of": format_time(summary.as_of), "rows": summary.rows, "model": version.uri, "out": str(out)}
+        table = parse_target(out, task, "--out") if is_table(out) else None
+        file = database.project.home / "aside" / f"scores-{os.getpid()}.parquet" if table else Path(out)
+        summary = predict(database.project, database, loaded.task, loaded, moment(as_of, database), file, version=version.number)
+        if table:
+            try:
+                out = publish_scores([file], loaded.task.entity_columns, table).place
+            finally:
+                file.unlink(missing_ok=True)
+    facts = {"task": task, "as_of": format_time(summary.as_of), "rows": summary.rows, "model": version.uri, "out": out}
     said = f"{summary.rows:,} predictions as of {facts['as_of']} by {version.uri}"
     lines = [said, *(f"  {sentence}" for sentence in summary.summary.sentences()), f"  scores   {out}"]
     say(as_json, {**facts, **summary.summary.to_json()}, lines)

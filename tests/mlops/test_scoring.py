@@ -6,16 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from rdl.database.engine import connect
 from rdl.errors import TaskError, TimeError, UsageError
 from rdl.mlops import score
 from rdl.model import parts, save_model
 from rdl.task import population_at
 from rdl.timeline import DAY, parse_time
+from tests.cli.calls import call
 
 AS_OF = parse_time("2025-11-15")
 SLOW = """
@@ -154,3 +157,17 @@ def test__score__nobody_in_the_population__says_so(project, database, task, mode
     with pytest.raises(TaskError, match="population is empty as of 2025-11-15"):
         score(project, database, nobody, model, AS_OF, tmp_path / "a.parquet")
     assert not list(tmp_path.iterdir())
+
+
+def test__rdl_score__table__holds_what_the_file_would(project, champion, scored, tmp_path, monkeypatch, capsys):
+    expected = pq.read_table(scored(tmp_path / "a.parquet").path)
+    table = f"{tmp_path / 'warehouse.duckdb'}#churn"
+    for _ in range(2):
+        words = ("score", "churn", "--as-of", "2025-11-15", "--out", table, "--project", project.root)
+        assert call(monkeypatch, *words) == 0
+    assert f"{expected.num_rows} predictions" in capsys.readouterr().out
+    with closing(connect()) as connection:
+        connection.execute(f"ATTACH '{tmp_path / 'warehouse.duckdb'}' AS w").fetchall()
+        found = connection.sql("SELECT customer_id, prediction FROM w.churn ORDER BY customer_id").to_arrow_table()
+    assert found["prediction"].to_pylist() == expected.sort_by("customer_id")["prediction"].to_pylist()
+    assert not list((project.home / "aside").glob("scores-*"))
