@@ -36,7 +36,7 @@ def explain(
         keys = {name: [value] for name, value in zip(names, entity, strict=True)}
         answer = scorer.answer(Question({**keys, **({AS_OF: [as_of]} if as_of else {})}, reasons))
     (facts,) = answer.records()
-    why = answer.why[0]
+    (why,) = answer.why or ()
     about = "" if why.about is None else f" of {why.about}"
     of_key = ", ".join(f"{name} {facts[name]}" for name in names)
     lines = [f"{of_key} as of {facts['cutoff']}: {facts['prediction']}, by {version.uri}"]
