@@ -13,6 +13,7 @@ from rdl.boost import BoostSettings, FittedBoost, Matrix, best_rounds, fit_boost
 from rdl.features import Encoding, FeatureMatrix
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.member import Choice, Context, FittedMember, FoldExamples, Member
+from rdl.model.portfolio import DEFAULT, Trial, best_of, portfolio
 from rdl.task import Kind
 
 log = logging.getLogger(__name__)
@@ -63,23 +64,17 @@ class Boosted(Member):
         self.name, self.families, self.baseline = name, families, baseline
 
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
-        """The number of rounds whose mean over the folds is best."""
-        curves = []
-        for i, fold in enumerate(folds):
-            log.info("%s: fold %d of %d, %d rows", self.name, i + 1, len(folds), len(fold.train.target))
-            encoding = Encoding.fit(fold.train.inputs.features)
-            matrix, target, weight = learned_rows(fold.train, encoding, self.families, context)
-            valid = encoded_matrix(fold.valid.inputs.features, encoding, self.families), shaped_target(fold.valid, context)
-            kind, metric, seed = context.kind, context.metric, context.settings.seed
-            settings = settings_for(fold.train, context.boost)
-            curves.append(learning_curve((matrix, target), valid, kind, metric, settings, seed, weight))
-        rounds = best_rounds(curves)
-        log.info("%s: %d rounds are best on the folds", self.name, rounds)
-        return {"rounds": rounds}, [c.predict(rounds) for c in curves]
+        """The number of rounds whose mean over the folds is best; of the configurations that there is time for, the best."""
+        chosen = best_of(
+            folds, context, lambda name, told: self._tried(name, folds, told_by(context, told)), others=not self.families
+        )
+        log.info("%s: %d rounds are best on the folds, %s", self.name, chosen.rounds, chosen.name)
+        return {"rounds": chosen.rounds, "configuration": chosen.name}, chosen.predictions
 
     def fit(self, examples: Examples, choice: Choice, context: Context) -> FittedBoosted:
         """Fit the chosen number of rounds, several seeds."""
         log.info("%s: fitting %d rounds on %d rows", self.name, choice["rounds"], len(examples.target))
+        context = told_by(context, portfolio(context.boost)[choice.get("configuration", DEFAULT)])
         encoding = Encoding.fit(examples.inputs.features)
         matrix, target, weight = learned_rows(examples, encoding, self.families, context)
         settings = settings_for(examples, with_rounds(context.boost, choice["rounds"]))
@@ -90,6 +85,25 @@ class Boosted(Member):
         """Read what `save` wrote."""
         facts = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))
         return FittedBoosted(FittedBoost.load(folder), Encoding.from_json(facts["encoding"]), tuple(facts["families"]))
+
+    def _tried(self, name: str, folds: Sequence[FoldExamples], context: Context) -> Trial:
+        """One configuration on every fold."""
+        curves = []
+        for i, fold in enumerate(folds):
+            log.info("%s: fold %d of %d, %d rows", self.name, i + 1, len(folds), len(fold.train.target))
+            encoding = Encoding.fit(fold.train.inputs.features)
+            matrix, target, weight = learned_rows(fold.train, encoding, self.families, context)
+            valid = encoded_matrix(fold.valid.inputs.features, encoding, self.families), shaped_target(fold.valid, context)
+            kind, metric, seed = context.kind, context.metric, context.settings.seed
+            settings = settings_for(fold.train, context.boost)
+            curves.append(learning_curve((matrix, target), valid, kind, metric, settings, seed, weight))
+        rounds = best_rounds(curves)
+        return Trial(name, rounds, [c.predict(rounds) for c in curves])
+
+
+def told_by(context: Context, settings: BoostSettings) -> Context:
+    """The same with other settings of XGBoost."""
+    return replace(context, settings=replace(context.settings, boost=settings))
 
 
 def settings_for(examples: Examples, settings: BoostSettings) -> BoostSettings:

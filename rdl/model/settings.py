@@ -42,6 +42,8 @@ class FitSettings:
         copies: staleness-matched copies of every training seed, where the regime asks for staleness.
         search: whether families and depth of the features are chosen on the folds, or all are kept; None: where there is a budget
             of time, for the whole plan is hard to beat.
+        portfolio: whether configurations of XGBoost beside the default are tried on the folds, one after the other; None: where
+            there is a budget of time, and `boost` is not given.
         plan_depth: how many references features walk.
         boost: of XGBoost; by default what suits the task's kind.
         gnn: of the networks.
@@ -58,6 +60,7 @@ class FitSettings:
     lattices: int = 3
     copies: int = 3
     search: bool | None = None
+    portfolio: bool | None = None
     plan_depth: int = 2
     boost: BoostSettings | None = None
     gnn: GnnSettings = field(default_factory=GnnSettings)
@@ -69,6 +72,11 @@ class FitSettings:
     def searches(self) -> bool:
         """Whether families and depth are chosen on the folds."""
         return self.budget_s is not None if self.search is None else self.search
+
+    @property
+    def tries_portfolio(self) -> bool:
+        """Whether configurations of XGBoost beside the default are tried."""
+        return self.budget_s is not None and self.boost is None if self.portfolio is None else self.portfolio
 
 
 @dataclass(frozen=True)
