@@ -32,6 +32,8 @@ Int = NDArray[np.int64]
 
 SEEDS_A_PART = 4_000
 """Seeds of a recommendation whose candidates are held at once when they are predicted."""
+MOMENTS = 4
+"""Moments whose past labels stay in memory while a model answers questions."""
 _NONE = np.array([], dtype=np.int64)
 _NO_HISTORY = History(_NONE, _NONE, _NONE, np.array([]))
 
@@ -157,8 +159,21 @@ class Source:
         return replace(inputs, candidates=self.database.run(lambda engine: compute_candidates(plan, engine, inputs.seeds)))
 
     def _prepare(self, seeds: Seeds) -> Prepared:
-        past = Past(self.database, self.task, seeds.cutoff)
+        past = self._past(seeds.cutoff)
         return Prepared(seeds, self._features(seeds, past), past)
+
+    def _past(self, cutoff: Int) -> Past:
+        """Past labels for seeds at `cutoff` [n]; those of a moment that is asked about again and again stay in memory."""
+        moments = np.unique(cutoff)
+        if self.keep or len(moments) != 1:
+            return Past(self.database, self.task, cutoff)
+        if len(self._pasts) >= MOMENTS:
+            self._pasts.pop(next(iter(self._pasts)))
+        return self._pasts.setdefault(int(moments[0]), Past(self.database, self.task, moments))
+
+    @cached_property
+    def _pasts(self) -> dict[int, Past]:
+        return {}
 
     def _features(self, seeds: Seeds, past: Past) -> FeatureMatrix:
         if self.table is not None and len(seeds) and self._covered(seeds).all():

@@ -1,5 +1,6 @@
 """What an online request may ask, and what it is told when it may not."""
 
+import dataclasses
 import json
 import math
 from datetime import date
@@ -15,6 +16,7 @@ from rdl.errors import TimeError
 from rdl.mlops.answer import online_keys
 from rdl.mlops.requests import Question, check_as_of, newest
 from rdl.mlops.scorer import Scorer
+from rdl.model import inputs
 from rdl.task import Seeds, find_entities
 from rdl.task.asked import RequestError
 from rdl.timeline import DAY, format_time, parse_time
@@ -46,6 +48,18 @@ def test__answer__one_row__equals_the_same_row_among_many(ask, database, task, m
     entity = find_entities(database, task, pa.table({"k": pa.array(keys)}))
     cutoff = np.full(30, parse_time("2025-11-20"))
     assert (model.predict(database, Seeds.at(entity, cutoff)).prediction == together).all()
+
+
+def test__source__same_moment_again__asks_for_past_labels_once(database, model, monkeypatch):
+    asked = []
+    monkeypatch.setattr(inputs, "past_labels", lambda *_: asked.append(1) or inputs._NO_HISTORY)
+    source = dataclasses.replace(model.source(database), keep=False)
+    for day in (1, 2, 1, 2, 1):
+        _ = source.prepare(Seeds.at(np.arange(3), np.full(3, parse_time(f"2025-11-0{day}")))).parts[0][1].history
+    assert len(asked) == 2
+    for day in range(1, 9):
+        source.prepare(Seeds.at(np.arange(3), np.full(3, parse_time(f"2025-11-0{day}"))))
+    assert len(source._pasts) == inputs.MOMENTS
 
 
 @pytest.mark.parametrize(
