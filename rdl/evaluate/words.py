@@ -4,10 +4,14 @@ import math
 from collections.abc import Sequence
 
 from rdl.evaluate.evaluation import Evaluation
+from rdl.evaluate.regimes import Regime
 from rdl.model.settings import GROUPS
 from rdl.task import Kind, Task
 from rdl.task.metrics import LARGER_IS_BETTER
 from rdl.timeline import format_duration, format_time
+
+BASELINE = "entity"
+"""The member that knows the columns of the entity's own row alone."""
 
 _MEANS = {
     Kind.BINARY: "label: the share of rows whose label is 1; prediction: the mean probability of it",
@@ -48,7 +52,8 @@ def verdict(evaluations: Sequence[Evaluation]) -> list[str]:
     """What a reader should take away."""
     said = []
     for evaluation in evaluations:
-        said += [_headline(evaluation), *_kind(evaluation), *_networks(evaluation)]
+        said += [_headline(evaluation), *_baseline(evaluation), *_kind(evaluation), *_networks(evaluation)]
+    said += _decay(evaluations)
     gaps = [e.facts["population_gap"]["sentence"] for e in evaluations if "population_gap" in e.facts]
     return said + [f"Beware: {sentence}." for sentence in dict.fromkeys(gaps)]
 
@@ -64,6 +69,33 @@ def _headline(e: Evaluation) -> str:
     else:
         beside = f"the blend {'beats' if gain > 0 else 'does not beat'} its best member ({e.best_member}, {alone:.4f})"
     return f"{start}: {e.called(e.metric)} {e.headline:.4f} on {size}; {beside}."
+
+
+def _baseline(e: Evaluation) -> list[str]:
+    """What the blend adds to the entity's own columns, which anybody would have tried."""
+    alone = e.metrics.get(BASELINE, {}).get(e.metric, math.nan)
+    gain = e.headline - alone if LARGER_IS_BETTER[e.metric] else alone - e.headline
+    if math.isnan(gain) or set(e.metrics) == {BASELINE, "blend"}:
+        return []
+    if gain <= 0:
+        return [f"The {BASELINE} columns alone reach {alone:.4f}: what happened to them adds nothing here."]
+    return [f"The {BASELINE} columns alone reach {alone:.4f}; what happened to them adds {gain:.4f}."]
+
+
+def _decay(evaluations: Sequence[Evaluation]) -> list[str]:
+    """What the blend loses from one regime to the next staler one."""
+    found = {e.regime: e for e in evaluations if not math.isnan(e.headline)}
+    said = []
+    for fresher, staler, without in (
+        (Regime.ROLLING, Regime.FRESH, "not refitting the model as time goes on"),
+        (Regime.FRESH, Regime.FROZEN, "letting the database stand still as well"),
+    ):
+        if fresher in found and staler in found:
+            new, old = found[fresher].headline, found[staler].headline
+            loss = new - old if LARGER_IS_BETTER[found[fresher].metric] else old - new
+            amount = f"{'costs' if loss > 0 else 'gains'} {abs(loss):.4f}" if abs(loss) >= 5e-5 else "costs nothing"
+            said.append(f"{without[0].upper()}{without[1:]} {amount}.")
+    return said
 
 
 def _kind(e: Evaluation) -> list[str]:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from rdl.database import Database
 from rdl.errors import UsageError
+from rdl.evaluate.figure import metric_by_cutoff
 from rdl.evaluate.strict import without_nan
 from rdl.mlops.contender import SETTINGS
-from rdl.mlops.figure import metric_by_cutoff
 from rdl.mlops.lineage import FOLDER, inputs, lineage_of, write_lineage
 from rdl.mlops.package import Example, make_example, write_package
 from rdl.mlops.store import find_store, safe_name
@@ -76,7 +76,7 @@ def log_run(
         model: fitted; it is saved and packaged here.
         evaluations: backtests with the same settings, one a regime.
         settings: how it was fitted.
-        report: a page to keep beside the run.
+        report: a page to keep beside the run; by default, one is written of what is logged.
 
     Raises:
         UsageError: two evaluations are of one regime, or the report is missing.
@@ -96,7 +96,9 @@ def log_run(
         client.log_inputs(run_id, list(inputs(database, model)))
         write_lineage(Path(scratch) / FOLDER, database, task, model, settings)
         client.log_artifacts(run_id, str(Path(scratch) / FOLDER), FOLDER)
-        _log_files(client, run_id, Path(scratch) / "files", database, model, evaluations, report)
+        _log_files(client, run_id, Path(scratch) / "files", database, model, evaluations)
+        page = report or _write_page(Path(scratch), database, task, model, evaluations, lineage | {"run": run_id})
+        client.log_artifact(run_id, str(page), "report")
         example = make_example(database, task, model)
         model_id = _log_model(client, run_id, experiment, Path(scratch), model, example, lineage)
     log.info("run %s: model %s logged", run_id, model_id)
@@ -203,7 +205,6 @@ def _log_files(
     database: Database,
     model: "Model",
     evaluations: "Sequence[Evaluation]",
-    report: Path | None,
 ) -> None:
     folder.mkdir()
     tables = {name: {"rows": table.rows, "read": database.notes.get(name, "")} for name, table in database.schema.tables.items()}
@@ -217,8 +218,17 @@ def _log_files(
         evaluation.write_predictions(folder / f"{evaluation.regime}.parquet")
         (folder / f"{evaluation.regime}.svg").write_text(_figure(evaluation), encoding="utf-8")
     client.log_artifacts(run_id, str(folder))
-    if report is not None:
-        client.log_artifact(run_id, str(report), "report")
+
+
+def _write_page(
+    scratch: Path, database: Database, task: Task, model: "Model", evaluations: "Sequence[Evaluation]", lineage: Mapping[str, str]
+) -> Path:
+    """The run's page."""
+    from rdl.evaluate import write_report
+
+    shown = {name: value for name, value in lineage.items() if name != SETTINGS}
+    write_report(scratch / "report.html", database, task, evaluations, model=model, lineage=shown)
+    return scratch / "report.html"
 
 
 def _figure(evaluation: "Evaluation") -> str:

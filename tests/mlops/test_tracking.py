@@ -10,7 +10,7 @@ import pytest
 from rdl.errors import UsageError
 from rdl.mlops import log_run
 from rdl.mlops.contender import settings_of
-from rdl.mlops.figure import metric_by_cutoff
+from rdl.evaluate.figure import metric_by_cutoff
 from rdl.mlops.store import find_store
 from rdl.mlops.tracking import flatten_metrics
 from tests.mlops.shop import small_fit
@@ -68,6 +68,13 @@ def test__log_run__lineage__says_what_the_model_was_made_from(project, run, task
     text = "".join(file.read_text() for file in folder.iterdir())
     assert str(project.root) not in text
     assert str(project.home) not in text
+
+
+def test__log_run__no_report_given__writes_the_runs_page(project, run, tmp_path):
+    page = Path(find_store(project).client().download_artifacts(run.run_id, "report/report.html", str(tmp_path))).read_text()
+    assert run.run_id in page
+    assert run.lineage["rdl.snapshot"] in page
+    assert "No backtest was run" in page
 
 
 def test__log_run__evaluations_and_report__are_kept(copy, database, task, model, small, evaluation, tmp_path):

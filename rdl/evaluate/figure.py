@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH, HEIGHT = 640, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 120, 36, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 120, 40, 44
 _COLOURS = ("#1f5fa8", "#c2571a", "#3b7d3c", "#7a4ea3", "#8a6d1d", "#555555")
 
 
@@ -28,9 +28,9 @@ def metric_by_cutoff(title: str, cutoffs: Sequence[str], lines: Mapping[str, Seq
         return _TOP + (HEIGHT - _TOP - _BOTTOM) * (1 - (value - low) / (high - low))
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="15">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<text x="{_LEFT}" y="20" font-size="13">{escape(title)}</text>',
+        f'<text x="{_LEFT}" y="20" font-size="17">{escape(title)}</text>',
     ]
     for tick in (low, (low + high) / 2, high):
         parts.append(f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#dddddd"/>')
@@ -45,5 +45,5 @@ def metric_by_cutoff(title: str, cutoffs: Sequence[str], lines: Mapping[str, Seq
         path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
         parts.extend(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.4" fill="{colour}"/>' for a, b in points)
-        parts.append(f'<text x="{WIDTH - _RIGHT + 10}" y="{_TOP + 10 + 16 * n}" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{WIDTH - _RIGHT + 10}" y="{_TOP + 10 + 20 * n}" fill="{colour}">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>\n"])
