@@ -10,9 +10,11 @@ import time
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from synthetic import SPAN, START, Synthetic, generate
 
 from rdl.graph import GraphStore, NodeTable, Sampler
+from rdl.graph.torch_sampler import TorchSampler
 from rdl.timeline import ALWAYS
 
 
@@ -53,6 +55,21 @@ def report(name: str, case: str, value: float, unit: str) -> None:
     print(json.dumps(line), flush=True)
 
 
+def on_device(sampler: Sampler, case: str, work: list[Batch]) -> None:
+    """The same batches made in torch: on an accelerator where there is one, else a few on one core."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_num_threads(1)
+    made = TorchSampler(sampler, device)
+    work = work if device == "cuda" else work[:5]
+    made.batch(work[0])
+    started = time.perf_counter()
+    for batch in work:
+        made.batch(batch)
+    if device == "cuda":
+        torch.cuda.synchronize()
+    report("sampler", f"{case}, with columns, in torch on {device}", 1000 * (time.perf_counter() - started) / len(work), "ms/batch")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
@@ -68,14 +85,17 @@ def main() -> None:
             sampler.sample(work[0])
             if strategy == "uniform":
                 report("sampler", f"{table}/first batch, with check and compilation", time.perf_counter() - started, "s")
-            taken, edges = [], 0
+            taken, edges, processor = [], 0, time.process_time()
             for batch in work:
                 started = time.perf_counter()
                 subgraph = sampler.sample(batch)
                 taken.append(time.perf_counter() - started)
                 edges += sum(sum(n) for n in subgraph.num_sampled_edges.values())
+            processor = time.process_time() - processor
             report("sampler", f"{table}/{strategy}/[128,64]", 1000 * float(np.median(taken)), "ms/batch")
+            report("sampler", f"{table}/{strategy}/[128,64], processor, mean", 1000 * processor / len(work), "ms/batch")
             report("sampler", f"{table}/{strategy}/[128,64] edges", edges / len(work), "edges/batch")
+            on_device(sampler, f"{table}/{strategy}/[128,64]", work)
 
 
 if __name__ == "__main__":
