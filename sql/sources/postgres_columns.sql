@@ -2,7 +2,8 @@
 -- Inputs:  the catalog, within the transaction of the feed.
 -- Outputs: relation (oid), schema, name, usable (the schema may be entered), "column", readable, type (of the catalog, or else ''),
 --          modifier (typmod, -1 for none), "array" (of that type), dimensions (as declared, 0 or 1 in general).
--- Bound:   one row a column. Partitions are left to their parent, and what belongs to an extension is not the user's data. A domain
+-- Bound:   one row a column. Partitions are left to their parent, and what belongs to an extension is not the user's data;
+--          nor are the scores that rdl publishes. A domain
 --          counts as the type below it.
 WITH RECURSIVE beneath (oid, base, modifier) AS (
     SELECT t.oid, t.oid, -1 FROM pg_catalog.pg_type t WHERE t.typtype <> 'd'
@@ -31,6 +32,7 @@ LEFT JOIN pg_catalog.pg_type element ON element.typarray = t.oid
 JOIN pg_catalog.pg_type e ON e.oid = coalesce(element.oid, t.oid)
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND NOT c.relispartition
+    AND coalesce(pg_catalog.obj_description(c.oid, 'pg_class'), '') NOT LIKE 'rdl: scores%'
     AND n.nspname <> 'information_schema'
     AND n.nspname NOT LIKE 'pg\_%'
     AND NOT EXISTS (

@@ -79,6 +79,19 @@ def test__source__away_twice__is_tried_again(tmp_path, monkeypatch):
     assert [step.attempts for step in ledger.steps(ledger.runs()[0].id)][:2] == [3, 1]
 
 
+def test__source__server_away__is_asked_again_and_then_refused_as_not_ready(tmp_path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(attempt.time, "sleep", pauses.append)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "rdl.toml").write_text('[database]\nsource = "postgresql://ann:word@127.0.0.1:1/shop"\n', encoding="utf-8")
+    pipeline = open_small(tmp_path, PIPELINE + '[run]\nretries = 2\nwait = "1 minute"\n')
+    with pytest.raises(UnavailableError, match="cannot connect"):
+        run_pipeline(pipeline)
+    assert pauses == [60.0, 120.0]
+    run = Ledger.of(pipeline.home).runs()[0]
+    assert (run.status, "word" in run.error) == (Status.FAILED, False)
+
+
 def test__source__stays_away__the_run_says_so(tmp_path, monkeypatch):
     def away(context):
         raise UnavailableError("nobody answers", where="there", fix="wait")

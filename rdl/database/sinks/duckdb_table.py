@@ -10,7 +10,7 @@ from rdl.database.sinks.target import Target
 from rdl.errors import DataError, LockedError, ProjectError, UsageError
 
 COMMENT = "rdl: scores"
-"""How the tables begin to be commented that rdl writes: they are no source of rows."""
+"""How the comments of the tables begin that rdl makes; where the sink is also the source, they are not read as rows of it."""
 
 
 def write_duckdb(scores: Scores, target: Target) -> Published:

@@ -13,8 +13,9 @@ from rdl.database.engine import literal, quote
 from rdl.database.sinks.duckdb_table import COMMENT
 from rdl.database.sinks.scores import ANSWER, CUTOFF, Published, Scores
 from rdl.database.sinks.target import Target
+from rdl.database.sources.adbc import GONE, LATER
 from rdl.database.sources.credentials import redact
-from rdl.database.sources.postgres import LATER, connect
+from rdl.database.sources.postgres import connect
 from rdl.errors import DataError, ProjectError, RdlError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -29,14 +30,6 @@ _PLAIN = {
     "VARCHAR": "text", "DATE": "date", "TIMESTAMP": "timestamp", "TIMESTAMP WITH TIME ZONE": "timestamptz", "BLOB": "bytea",
 }  # fmt: skip
 _TEXT = {"UBIGINT": "numeric(20)", "HUGEINT": "numeric(39)", "UHUGEINT": "numeric(39)", "UUID": "uuid", "TIME": "time"}
-_LATER = (
-    *LATER,
-    "deadlock detected",
-    "could not serialize",
-    "Connection refused",
-    "connection to server",
-    "terminating connection",
-)
 
 
 def write_postgres(scores: Scores, target: Target) -> Published:
@@ -175,7 +168,7 @@ class _Session:
     def _failure(self, error: Exception) -> RdlError:
         said = redact(str(error).strip(), self._url)
         place = f"{self._target}"
-        if any(word in said for word in _LATER):
+        if any(word in said.lower() for word in (*LATER, *GONE, "could not serialize")):
             return UnavailableError(f"the server gave up: {said}", where=place, fix="publish again")
         if "could not create unique index" in said:
             return DataError(f"two rows are of one entity and cutoff: {said}", where=place, fix="score again")

@@ -15,12 +15,26 @@ from typing import TYPE_CHECKING, Any
 from rdl.database.engine import quote
 from rdl.database.sources.credentials import redact
 from rdl.database.sources.source import FeedTable
-from rdl.errors import ProjectError, nearest
+from rdl.errors import ProjectError, UnavailableError, nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 logger = logging.getLogger(__name__)
+
+LATER = (
+    "starting up",
+    "shutting down",
+    "recovery",
+    "too many",
+    "remaining connection slots",
+    "administrator command",
+    "terminating",
+)
+"""What a server says that may answer in a while."""
+
+GONE = ("closed the connection", "connection refused", "connection reset", "could not receive data", "timed out", "deadlock")
+"""What is said of a connection that was lost; the next one may hold."""
 
 
 def unordered(value: object) -> str:
@@ -159,7 +173,8 @@ class Session:
         """What a driver raised, as an error of the project without credentials."""
         message = redact(str(error).strip(), self._url)
         what = f"cannot read {label!r}: {message}" if label else f"cannot read the source: {message}"
-        return ProjectError(what, where=self.place, fix="mend what the message names, or leave the table out: [database] include")
+        kind = UnavailableError if any(word in message.lower() for word in (*LATER, *GONE)) else ProjectError
+        return kind(what, where=self.place, fix="mend what the message names, or leave the table out: [database] include")
 
     def _finish(self) -> None:
         cursor, self._cursor = self._cursor, None

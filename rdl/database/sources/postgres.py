@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rdl.database.engine import load_sql, quote
-from rdl.database.sources.adbc import AdbcFeed, Query, Session, load_driver
+from rdl.database.sources.adbc import LATER, AdbcFeed, Query, Session, load_driver
 from rdl.database.sources.credentials import check_url, expand, redact
 from rdl.database.sources.include import included
 from rdl.database.sources.postgres_types import lane
@@ -40,8 +40,6 @@ _FIXES = {
     "role": "correct the user in the URL",
     "": "is the server running, and are host and port those of the URL?",
 }
-LATER = ("starting up", "shutting down", "recovery", "too many", "remaining connection slots", "administrator command")
-"""What a server says that may answer in a while."""
 
 
 def postgres_feed(url: str, project: Project) -> Callable[[], AbstractContextManager[Feed]]:

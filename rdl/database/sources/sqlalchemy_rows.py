@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdl.database.sources.credentials import redact
 from rdl.database.sources.sqlalchemy_types import Kind, array
-from rdl.errors import ProjectError, RdlError
+from rdl.errors import ProjectError, RdlError, UnavailableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 MYSQL = {"mysql", "mariadb"}
 _CONNECTORX = "connectorx+"
 _BATCH = 20_000  # rows
+_AWAY = ("can't connect", "refused", "timed out", "lost connection", "gone away", "too many connections", "deadlock", "lock wait")
 
 
 @dataclass
@@ -53,7 +54,8 @@ class Place:
         except Exception as error:  # a driver's errors have no base of their own
             cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
             what = f"cannot read {label!r}" if label else f"cannot read {redact(self.url)}"
-            raise ProjectError(
+            lost = any(word in str(cause).lower() for word in _AWAY)
+            raise (UnavailableError if lost else ProjectError)(
                 f"{what}: {redact(f'{type(cause).__name__}: {cause}', self.url)}",
                 where=self.where,
                 fix="mend what the message names: is the server there, and may this user read it?",

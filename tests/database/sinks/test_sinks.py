@@ -12,6 +12,7 @@ from rdl.database.engine import connect
 from rdl.database.sinks import parse_target, publish_scores
 from rdl.errors import DataError, LockedError, ProjectError, UnavailableError, UsageError
 from tests.database.sinks.scored import write_scores
+from tests.projects import opened, write_project
 from tests.servers import PASSWORD
 
 
@@ -140,6 +141,30 @@ def test__postgresql__upsert__one_row_an_entity_and_cutoff(postgres_server, tmp_
         "1|2025-12-02 00:00:00|0.3|3|t||",
     ]
     assert PASSWORD not in found.place
+
+
+SOURCE = """
+CREATE TABLE customers (customer_id bigint PRIMARY KEY, joined_at timestamp);
+INSERT INTO customers SELECT i, timestamp '2025-01-01' + i * interval '1 day' FROM generate_series(1, 9) i;
+"""
+
+
+def test__sink_is_the_source__its_tables_are_not_read_back(postgres_server, tmp_path):
+    url = postgres_server.create("sink_source", SOURCE)
+    path = write_scores(tmp_path / "a.parquet", {1: 0.1, 2: 0.2})
+    tables = '[tables.customers]\nkey = "customer_id"\ntime = "joined_at"\n'
+    file = tmp_path / "w.duckdb"
+    connection = connect()
+    connection.execute(f"ATTACH '{file}' AS f").fetchall()
+    connection.execute("CREATE TABLE f.customers AS SELECT 1 AS customer_id, TIMESTAMP '2025-01-01' AS joined_at").fetchall()
+    connection.close()
+    for name, source, sink in (("p", url, f"{url}#churn"), ("d", str(file), f"{file}#churn")):
+        folder = write_project(tmp_path / name, f'[database]\nsource = "{source}"\n{tables}')
+        before = opened(folder).fingerprint
+        publish(path, sink)
+        database = opened(folder)
+        assert set(database.schema.tables) == {"customers"}
+        assert database.fingerprint == before or name == "d"
 
 
 def test__postgresql__fails_on_the_way__nothing_of_it_is_seen(postgres_server, tmp_path):
