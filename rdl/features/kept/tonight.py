@@ -26,12 +26,12 @@ from rdl.timeline import format_time, visible_sql
 
 log = logging.getLogger(__name__)
 
-CHUNK = 512 * BLOCK
-"""Entities whose features are computed at a time."""
+BYTES_A_CHUNK = 640 * 2**20
+"""What the features of a chunk of entities may take: what a chunk costs beside its entities is paid once for each."""
 
 
 def materialise(
-    database: Database, task: Task, plan: FeaturePlan, as_of: int, history: History, folder: Path, chunk: int = CHUNK
+    database: Database, task: Task, plan: FeaturePlan, as_of: int, history: History, folder: Path, chunk: int | None = None
 ) -> TableFacts:
     """Write the table of all entities that are visible at `as_of` into `folder`, which is replaced.
 
@@ -42,11 +42,13 @@ def materialise(
         as_of: microseconds UTC, the cutoff as well.
         history: past labels of the lattice that `as_of` lies on.
         folder: where the table's files go; whoever publishes it sees to it that it appears whole.
-        chunk: entities at a time, a multiple of a block; it bounds the memory and changes nothing else.
+        chunk: entities at a time, a multiple of a block; it bounds the memory and changes nothing else. By `BYTES_A_CHUNK` where it
+            is not given.
 
     Raises:
         TaskError: no entity is visible then.
     """
+    chunk = chunk or max(BYTES_A_CHUNK // (4 * BLOCK * max(len(plan.features), 1)), 1) * BLOCK
     assert chunk % BLOCK == 0, f"{chunk} is no multiple of {BLOCK}"
     rows = _visible_rows(database, task, as_of)
     if not rows:

@@ -10,7 +10,6 @@ import pytest
 from rdl.errors import ModelFileError, TaskError
 from rdl.features import compute_features, fitting_tables, materialise, tables_of
 from rdl.features.kept.table import ABOUT, BLOCK, CODES, KEYS, SUMS, VALUES, FeatureTable, read_facts
-from rdl.features.kept.tonight import CHUNK
 from rdl.task import Seeds
 from rdl.timeline import DAY
 from tests.features.growing import FIRST, MEMBERS, make_history, make_plan, make_task, tables, write
@@ -70,7 +69,7 @@ def test__materialise__any_chunk__gives_the_same_files(database, task, plan, mad
     for module in ("tonight", "table"):
         monkeypatch.setattr(f"rdl.features.kept.{module}.BLOCK", 8)
     parts = materialise(database, task, plan, AS_OF, make_history(), tmp_path / "parts", chunk=8)
-    whole = materialise(database, task, plan, AS_OF, make_history(), tmp_path / "whole", chunk=CHUNK)
+    whole = materialise(database, task, plan, AS_OF, make_history(), tmp_path / "whole")
     assert parts.rows == facts.rows > 16
     assert (tmp_path / "parts" / VALUES).read_bytes() == (folder / VALUES).read_bytes()
     found, wanted = (FeatureTable.open(tmp_path / name, said) for name, said in (("parts", parts), ("whole", whole)))
