@@ -11,7 +11,8 @@ from tests.pipeline.workshop import halt
 PIPELINE = """
 name    = "night"
 project = "shop"
-steps   = ["demo", "check", "train", "evaluate", "register", "promote", "features", "score", "report"]
+steps   = ["demo", "ingest", "check", "labels", "graph", "train", "evaluate", "gate", "register", "promote", "features", "score",
+           "publish", "monitor", "report"]
 tasks   = ["churn"]
 [demo]
 rows = 4000
@@ -19,16 +20,27 @@ rows = 4000
 members = ["entity"]
 [evaluate]
 regimes = ["fresh"]
+[gate]
+rows = 1
+[publish]
+to = ["lake/", "warehouse.duckdb#scores.{task}"]
 """
 UNITS = (
     "demo",
+    "ingest",
     "check",
+    "labels/churn",
+    "graph/churn",
     "train/churn",
     "evaluate/churn/fresh",
+    "gate/churn",
     "register/churn",
     "promote/churn",
     "features/churn",
     "score/churn",
+    "publish/churn/parquet",
+    "publish/churn/duckdb",
+    "monitor/churn",
     "report/churn",
 )
 

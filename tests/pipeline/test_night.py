@@ -8,6 +8,7 @@ import pytest
 from rdl.mlops.store import find_store
 from rdl.pipeline import Ledger, Status
 from rdl.project import open_project
+from tests.database.sinks.test_sinks import rows
 from tests.pipeline.night import PIPELINE, UNITS
 from tests.pipeline.workshop import ROOT, halted, write_pipeline
 
@@ -19,10 +20,12 @@ def night(base):
 
 
 def results(base):
-    """What the night is for: scores and backtest, byte for byte; and how often the model was registered."""
+    """What the night is for: scores, backtest and lake, byte for byte; the warehouse; and how often the model was registered."""
     home = base / "shop" / ".rdl"
     found = {name: path.read_bytes() for name in ("scores", "predictions") for path in home.rglob(f"{name}.parquet")}
-    assert len(found) == 2
+    found["lake"] = (base / "lake" / "task=churn").rglob("scores.parquet").__next__().read_bytes()
+    found["warehouse"] = rows(base / "warehouse.duckdb", "SELECT * EXCLUDE (snapshot) FROM scores.churn ORDER BY ALL")
+    assert len(found) == 4
     client = find_store(open_project(base / "shop")).client()
     versions = [(v.version, v.aliases) for v in client.search_model_versions("name = 'churn'")]
     return found, versions

@@ -260,3 +260,29 @@ def test__process__number_that_went_to_another__is_not_alive():
     assert not replace(own, started="boot:1").alive
     assert not replace(own, pid=2**22 + 1).alive
     assert replace(own, pid=2**22 + 1, host="elsewhere").alive
+
+
+def gone(pid, within=20.0):
+    """Whether a process has ended, soon."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if not replace(Process.current(), pid=pid, started="").alive:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test__limit__run_is_stopped_or_killed__the_step_apart_ends_with_it(tmp_path, number):
+    pipeline = open_small(tmp_path, PIPELINE + '[run]\nlimit = "10 minutes"\n')
+    with halted(tmp_path, "double/churn") as process:
+        apart = int((tmp_path / "halted-double-churn").read_text(encoding="utf-8"))
+        assert apart != process.pid
+        process.send_signal(number)
+        assert process.wait(30) == (143 if number is signal.SIGTERM else -number)
+        assert gone(apart)
+    if number is signal.SIGTERM:
+        assert statuses(pipeline)["double/churn"] == "interrupted"
+    run_pipeline(open_small(tmp_path), resume=True)
+    assert contents(pipeline.home)["sums/as_of=2025-04-01/sum.json"] == '{"churn": "182", "other": "182"}'
