@@ -24,7 +24,9 @@ class Loss:
         value: [n] what is minimised.
         judge: [n] what later rows are scored by.
         gradient: [n, k] of `value`.
-        curvature: [n, k] of a parabola that touches `value` in z and is nowhere below it.
+        curvature: [n, k] by which a Newton step is divided. Of errors that of a parabola that touches `value` in z and is nowhere
+            below it; of probabilities XGBoost's own, so that without smoothing trees are what they are elsewhere: the looser bounds
+            of Jaakkola and Böhning cost 0.005 of log loss on rel-f1's folds.
         finish: margins to predictions [n, k].
         start: the constant margins [k] that are best for targets [n, k], or close to it.
     """
@@ -47,14 +49,14 @@ def loss_of(kind: Kind, metric: str, target: Float64) -> Loss:
 
 
 def _logistic() -> Loss:
-    """Each column of its own; a quarter is the largest curvature there is."""
+    """Each column of its own."""
 
     def value(z: Float64, y: Float64) -> Float64:
         return np.asarray((np.logaddexp(0.0, z) - y * z).sum(axis=1))
 
     def curvature(z: Float64, y: Float64) -> Float64:  # noqa: ARG001
-        size = np.abs(z)
-        return np.where(size < 1e-3, 0.25, np.tanh(size / 2) / (2 * np.maximum(size, 1e-3)))  # Jaakkola and Jordan, 2000
+        chance = expit(z)
+        return np.asarray(chance * (1 - chance))
 
     def start(y: Float64) -> Float64:
         share = (y.sum(axis=0) + 0.5) / (len(y) + 1)
@@ -69,8 +71,9 @@ def _softmax() -> Loss:
     def value(z: Float64, y: Float64) -> Float64:
         return np.asarray(-(y * log_softmax(z, axis=1)).sum(axis=1))
 
-    def curvature(z: Float64, y: Float64) -> Float64:  # noqa: ARG001 - half, after Böhning (1992)
-        return np.full_like(z, 0.5)
+    def curvature(z: Float64, y: Float64) -> Float64:  # noqa: ARG001
+        chance = softmax(z, axis=1)
+        return np.asarray(2 * chance * (1 - chance))  # twice the diagonal: classes have trees of their own
 
     def start(y: Float64) -> Float64:
         return np.log((y.sum(axis=0) + 0.5) / (len(y) + 0.5 * y.shape[1]))

@@ -1,8 +1,8 @@
 """Graph-boosted XGBoost: trees that are fitted through the smoothing of their margins.
 
 What is minimised is the meta loss: that of Z = B F on labelled rows, convex in the margins F. The trees of a round are fitted on
-every row, labelled or not, to the gradient B' D'(Z) and the curvature B' D''(Z), which bounds the meta loss from above. Where the
-smoothing has strength 0 this is plain boosting.
+every row, labelled or not, to the gradient B' D'(Z) and the curvature B' D''(Z), which is at least the diagonal of the meta loss's
+own: steps are rather too short than too long. Where the smoothing has strength 0 this is plain boosting.
 """
 
 from dataclasses import dataclass

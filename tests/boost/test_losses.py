@@ -25,15 +25,28 @@ def targets(kind, n=400):
 
 
 @pytest.mark.parametrize(("kind", "metric"), CASES)
-def test__gradient__is_the_slope__and_the_parabola_is_nowhere_below(kind, metric):
+def test__gradient__is_the_slope(kind, metric):
     y = targets(kind)
     loss, rng = loss_of(kind, metric, y), np.random.default_rng(1)
     z, step = rng.normal(0, 3, y.shape), rng.normal(0, 2, y.shape)
     slope = (loss.value(z + 1e-5 * step, y) - loss.value(z - 1e-5 * step, y)) / 2e-5
+    assert np.allclose(slope, (loss.gradient(z, y) * step).sum(axis=1), atol=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "metric"), CASES)
+def test__curvature__of_errors_bounds_them__of_probabilities_is_that_of_xgboost(kind, metric):
+    y = targets(kind)
+    loss, rng = loss_of(kind, metric, y), np.random.default_rng(1)
+    z, step = rng.normal(0, 3, y.shape), rng.normal(0, 2, y.shape)
     gradient, curvature = loss.gradient(z, y), loss.curvature(z, y)
-    assert np.allclose(slope, (gradient * step).sum(axis=1), atol=1e-4)
-    bound = loss.value(z, y) + (gradient * step + 0.5 * curvature * step**2).sum(axis=1)
-    assert (bound >= loss.value(z + step, y) - 1e-9).all()
+    if kind is Kind.REGRESSION:
+        bound = loss.value(z, y) + (gradient * step + 0.5 * curvature * step**2).sum(axis=1)
+        assert (bound >= loss.value(z + step, y) - 1e-9).all()
+        return
+    for k in range(y.shape[1]):
+        aside = 1e-4 * np.eye(y.shape[1])[k]
+        second = (loss.gradient(z + aside, y) - loss.gradient(z - aside, y))[:, k] / 2e-4
+        assert np.allclose(curvature[:, k], (2 if kind is Kind.MULTICLASS else 1) * second, atol=1e-4)
 
 
 @pytest.mark.parametrize(("kind", "metric"), CASES)

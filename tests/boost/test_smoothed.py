@@ -68,6 +68,20 @@ def test__strength_0__is_boosting_by_xgboost_itself():
     assert np.allclose(margins(booster, start, matrix, 1)[:, 0], plain, atol=1e-4)
 
 
+def test__strength_0__of_classes__is_boosting_by_xgboost_itself():
+    import xgboost
+
+    matrix, target, _ = graph(600)
+    loss = loss_of(Kind.BINARY, "log_loss", target)
+    settings = replace(QUICK, min_child_weight=3.0)
+    booster, start, _ = fit_smoothed(matrix, target, NONE, loss, settings, 0, np.ones(len(target)))
+    data = xgboost.QuantileDMatrix(matrix.values, label=target[:, 0], max_bin=QUICK.max_bin, nthread=1)
+    told = {"objective": "binary:logistic", "base_score": float(1 / (1 + np.exp(-start[0]))), "max_depth": 3, "learning_rate": 0.1}
+    told |= {"lambda": 1.0, "nthread": 1, "min_child_weight": 3.0, "max_bin": QUICK.max_bin}
+    plain = xgboost.train(told, data, 60).predict(data)
+    assert np.allclose(loss.finish(margins(booster, start, matrix, 1))[:, 0], plain, atol=1e-3)
+
+
 def test__homophilous_graph__smoothing_beats_boosting_alone():
     matrix, target, links = graph()
     labelled = np.random.default_rng(3).random(len(target)) < 0.3
