@@ -92,3 +92,20 @@ def test__shift_of__is_never_negative_and_nothing_where_nothing_moved(before, no
     assert shift_of(before, now) >= 0
     assert shift_of(before, before) == 0
     assert shift_of(np.zeros(50), np.ones(50)) > 0.2
+
+
+@pytest.mark.slow
+def test__real_steps__each_in_a_process_of_its_own__make_the_same(tmp_path):
+    here, apart = tmp_path / "here", tmp_path / "apart"
+    found = []
+    for base, more in ((here, ""), (apart, '[run]\nlimit = "10 minutes"\n')):
+        write_project(base / "shop")
+        result = run_pipeline(read_pipeline(write_pipeline(base, LOOK + more), base=base))
+        found.append({step.unit: (step.rows, step.facts, [path.name for path in step.outputs]) for step in result.steps})
+        assert read(result, "labels/churn")["rows"] == 58
+    assert found[0].keys() == found[1].keys()
+    for unit, (rows, facts, names) in found[0].items():
+        assert (rows, names) == (found[1][unit][0], found[1][unit][2])
+        assert {k: v for k, v in facts.items() if k != "fingerprint"} == {
+            k: v for k, v in found[1][unit][1].items() if k != "fingerprint"
+        }

@@ -175,7 +175,7 @@ def halted(base: Path, unit: str, module: str = "tests.pipeline.workshop", pipel
 
 
 def main(path: str, base: str, as_of: str = "") -> None:
-    from tests.pipeline import workshop  # by its name, which a step in a process of its own is found by
+    from tests.pipeline import workshop  # noqa: PLW0406 -- by the name that a step in a process of its own is found by
 
     plan_module.code_version = lambda: "fixed"
     run_pipeline(read_pipeline(path, workshop.STEPS, Path(base)), parse_time(as_of) if as_of else None)
