@@ -7,12 +7,12 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from rdl.boost.blend import Mixing, blend, row_losses
+from rdl.boost.blend import Mixing, blend, blend_groups, row_losses
 from rdl.boost.learner import FittedBoost, fit_boost, recency_weight, select_columns
 from rdl.boost.matrix import Matrix
 from rdl.boost.rounds import Curve, best_rounds, learning_curve
 from rdl.boost.settings import DEFAULTS, BoostSettings, default_settings, with_rounds
-from rdl.boost.weighing import Blend, fit_blend
+from rdl.boost.weighing import Blend, fit_blend, fit_groups
 
 __all__ = [
     "DEFAULTS",
@@ -24,9 +24,11 @@ __all__ = [
     "Mixing",
     "best_rounds",
     "blend",
+    "blend_groups",
     "default_settings",
     "fit_blend",
     "fit_boost",
+    "fit_groups",
     "learning_curve",
     "recency_weight",
     "row_losses",

@@ -35,6 +35,8 @@ class Mixing:
         found: how the weights were found.
         reference: of ranks, by member `LEVELS` ascending quantiles of its out-of-fold log-odds.
         ranks, values: of ranks, ascending quantiles of the mean rank, and of the log-odds that such ranks are given.
+        by: what groups of rows are told apart by, where weights differ between them; see `FitSettings.blend_by`.
+        groups: weights by member of each group; rows of other groups have those of all.
     """
 
     way: str = "mean"
@@ -42,6 +44,8 @@ class Mixing:
     reference: Mapping[str, Sequence[float]] = field(default_factory=dict)
     ranks: Sequence[float] = ()
     values: Sequence[float] = ()
+    by: str = ""
+    groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
@@ -69,6 +73,20 @@ def blend(members: Mapping[str, NDArray[Any]], weights: Mapping[str, float], kin
         return members[only]
     margins = {name: inner(members[name], kind) for name in taking_part}
     return outer(mixed(margins, taking_part, mixing), kind)
+
+
+def blend_groups(
+    members: Mapping[str, NDArray[Any]], weights: Mapping[str, float], kind: Kind, mixing: Mixing, group: NDArray[np.str_] | None
+) -> NDArray[Any]:
+    """[n, …] as `blend`, each row by the weights of its group [n]; None where weights are the same for all."""
+    if group is None or not mixing.groups:
+        return blend(members, weights, kind, mixing)
+    found = np.array(blend(members, weights, kind, mixing))
+    for name, told in mixing.groups.items():
+        rows = np.flatnonzero(group == name)
+        if len(rows):
+            found[rows] = blend({member: p[rows] for member, p in members.items()}, told, kind, mixing)
+    return found
 
 
 def mixed(margins: Mapping[str, Float64], weights: Mapping[str, float], mixing: Mixing) -> Float64:

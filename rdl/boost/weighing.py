@@ -36,6 +36,8 @@ EARLIER = 2 / 3
 """Share of the rows on which candidates are fitted to be judged on the rest."""
 ERRORS = 4.0
 """Standard errors by which a candidate must be better than the default: at three, later folds lost by what was taken."""
+FEWEST_ROWS = 100
+"""Of a group that has weights of its own."""
 PICKS = 20
 """Members that greedy selection draws, with replacement."""
 MOST_POINTS = 1_000
@@ -115,6 +117,27 @@ def fit_blend(members: Mapping[str, NDArray[Any]], target: Float64, kind: Kind, 
     return Blend(named, Mixing(mixing.way, mixing.found, reference, mixing.ranks, mixing.values))
 
 
+def fit_groups(
+    members: Mapping[str, NDArray[Any]], target: Float64, kind: Kind, metric: str, group: NDArray[np.str_], whole: Blend
+) -> dict[str, dict[str, float]]:
+    """Weights by group [n] and member, drawn to those of the whole as `_least_squares` draws to equal ones.
+
+    A group of fewer than `FEWEST_ROWS` rows, or in which the target does not vary, has none of its own.
+    """
+    names = sorted(members)
+    margins = np.stack([inner(members[name], kind) for name in names], axis=-1)
+    toward = np.array([whole.weights[name] for name in names])
+    found = {}
+    for name in np.unique(group):
+        kept = group == name
+        if kept.sum() < FEWEST_ROWS or len(np.unique(target[kept])) < 2:
+            continue
+        rows = _Rows(margins[kept], target[kept], np.zeros(int(kept.sum()), dtype=np.int64), kind, metric)
+        weights = _drawn(rows, toward)
+        found[str(name)] = {member: round(float(w), 6) for member, w in zip(names, weights, strict=True)}
+    return found
+
+
 def candidates(kind: Kind, metric: str, members: int) -> tuple[_Candidate, ...]:
     """The default, and what may take its place."""
     found = [_Candidate("least squares", _least_squares), _Candidate("greedy", _greedy), _Candidate("grid", _grid)]
@@ -170,16 +193,20 @@ def _positive(weights: Float64) -> dict[str, float]:
 
 def _least_squares(rows: _Rows) -> Float64:
     """Of probabilities or values, with equal weights as what is expected beforehand; then they are made to sum to one."""
+    return _drawn(rows, _equal(rows))
+
+
+def _drawn(rows: _Rows, toward: Float64) -> Float64:
+    """Least squares with the weights `toward` as what is expected beforehand."""
     said = np.stack([outer(rows.margins[..., i], rows.kind) for i in range(rows.members)], axis=-1)  # [n, (classes,) members]
     true = rows.target
     if rows.kind is Kind.MULTICLASS:
         true = np.asarray(true[:, None] == np.arange(said.shape[1]), dtype=np.float64)
     flat, true = said.reshape(-1, rows.members), true.reshape(-1)
-    even = _equal(rows)
     noise = nnls(flat, true)[1] / np.sqrt(len(true))
     pull = noise / SPREAD * np.eye(rows.members)
-    found = nnls(np.concatenate([flat, pull]), np.concatenate([true, pull @ even]))[0]
-    return found / found.sum() if found.sum() > 0 else even
+    found = nnls(np.concatenate([flat, pull]), np.concatenate([true, pull @ toward]))[0]
+    return found / found.sum() if found.sum() > 0 else toward
 
 
 def _greedy(rows: _Rows) -> Float64:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rdl.boost import blend
+from rdl.boost import blend_groups
 from rdl.database import Database
 from rdl.errors import SchemaError, UsageError, nearest
 from rdl.features import FeaturePlan, FeatureTable, fitting_tables, materialise
 from rdl.features.kept.table import TableFacts
+from rdl.model.grouping import groups_of
 from rdl.model.inputs import Batch, Past, Prepared, Source
 from rdl.model.member import FittedMember
 from rdl.model.settings import Choices
@@ -123,7 +124,7 @@ class Model:
             return Predictions(nothing, dict.fromkeys(self.fitted, nothing), beside, sizes)
         found = [self._answers(source, inputs) for _, inputs in batch.parts]
         members = {name: batch.gather([of[name] for of in found]) for name in self.fitted}
-        mixed = [self._mixed(part) for part in found]
+        mixed = [self._mixed(part, inputs) for part, (_, inputs) in zip(found, batch.parts, strict=True)]
         sure = self.choices.uncertainty
         parts = zip(batch.parts, mixed, strict=True)
         sizes = batch.gather([sure.sizes(inputs.features, part) for (_, inputs), part in parts])
@@ -149,9 +150,10 @@ class Model:
         )
         return replace(self, choices=replace(self.choices, uncertainty=told))
 
-    def _mixed(self, members: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    def _mixed(self, members: Mapping[str, NDArray[Any]], inputs: Prepared) -> NDArray[Any]:
         """[n, …] the calibrated blend."""
-        mixed, calibration = blend(members, self.weights, self.task.kind, self.choices.mixing), self.choices.calibration
+        mixing, calibration = self.choices.mixing, self.choices.calibration
+        mixed = blend_groups(members, self.weights, self.task.kind, mixing, groups_of(inputs, mixing.by, self.task))
         return mixed if calibration is None else calibration.apply(mixed, self.task.kind)
 
     def _answers(self, source: Source, inputs: Prepared) -> dict[str, NDArray[Any]]:

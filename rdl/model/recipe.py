@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdl.boost import Blend, Mixing, blend, fit_blend
+from rdl.boost import Blend, Mixing, blend_groups, fit_blend, fit_groups
 from rdl.boost.calibration import fit_calibration
 from rdl.database import Database
 from rdl.model.cache import cached_choices, cached_model, fit_key
 from rdl.model.fitted import Model
+from rdl.model.grouping import grouped
 from rdl.model.member import Prediction
 from rdl.model.registry import member, members_for
 from rdl.model.residuals import fit_uncertainty
@@ -29,6 +30,8 @@ from rdl.task.metrics import score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -108,10 +111,11 @@ def choose(training: Training) -> tuple[Choices, Training]:
     labels = Labels.concat([f.valid.labels for f in folds[-shared:]])
     predictions = {name: np.concatenate(p[-shared:]) for name, p in parts.items()}
     serious = [name for name in settings.members if not member(name).baseline] or list(settings.members)
-    found = _blend({name: predictions[name] for name in serious}, labels, task)
+    group = grouped(folds[-shared:], settings.blend_by, task)
+    found = _blend({name: predictions[name] for name in serious}, labels, task, settings.blend_by, group)
     weights = dict.fromkeys(settings.members, 0.0) | dict(found.weights)
     log.info("blend by %s: %s", found.mixing.found, ", ".join(f"{name} {w:.2f}" for name, w in weights.items()))
-    mixed = {**predictions, "blend": blend(predictions, weights, task.kind, found.mixing)}
+    mixed = {**predictions, "blend": blend_groups(predictions, weights, task.kind, found.mixing, group)}
     losses = {name: _loss(task.kind, labels, p) for name, p in mixed.items()}
     calibration = fit_calibration(mixed["blend"], labels.target, labels.seeds.cutoff, task.kind)
     calibrated = mixed["blend"] if calibration is None else calibration.apply(mixed["blend"], task.kind)
@@ -128,11 +132,17 @@ def _searched(training: Training) -> tuple[Training, tuple[Trial, ...]]:
     return training if len(plan.features) == len(training.source.plan.features) else training.only(plan), trials
 
 
-def _blend(predictions: "Mapping[str, Prediction]", labels: Labels, task: Task) -> Blend:
+def _blend(
+    predictions: "Mapping[str, Prediction]", labels: Labels, task: Task, by: str = "", group: "NDArray[np.str_] | None" = None
+) -> Blend:
     """The blend by member; ranked lists are not mixed: the best on the folds stands alone."""
     if task.kind is not Kind.RECOMMENDATION:
         cutoff = None if task.static else labels.seeds.cutoff
-        return fit_blend(predictions, labels.target, task.kind, task.metric, cutoff)
+        if group is None or len(predictions) == 1:
+            return fit_blend(predictions, labels.target, task.kind, task.metric, cutoff)
+        whole = fit_blend(predictions, labels.target, task.kind, task.metric)
+        groups = fit_groups(predictions, labels.target, task.kind, task.metric, group, whole)
+        return replace(whole, mixing=replace(whole.mixing, by=by, groups=groups))
     worth = {name: score(task.kind, labels, p, 1.0)[task.metric] for name, p in predictions.items()}
     return Blend({max(worth, key=lambda name: worth[name]): 1.0}, Mixing(found="single"))
 
