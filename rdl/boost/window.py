@@ -7,6 +7,7 @@ so far (adaptive conformal inference) made coverage by year worse on rel-f1's fo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,16 +72,21 @@ class Window:
 
         Levels below one half are read with the new row as the lowest of all, the others as the highest: both err on the safe side.
         """
+        scores, mass = self._ordered
+        asked = np.asarray(levels, dtype=np.float64)
+        wanted = asked * (mass[-1] + 1.0) - np.where(asked < 0.5, 1.0, 0.0)
+        place = np.searchsorted(mass, wanted * (1 - 1e-12))
+        return np.asarray(scores[np.clip(place, 0, len(scores) - 1)])
+
+    @cached_property
+    def _ordered(self) -> tuple[Float64, Float64]:
+        """[scores] each: all scores, ascending, and the weight up to each of them; the newest cutoff's rows weigh one each."""
         weight = 0.5 ** (np.arange(len(self.moments))[::-1] / _half_life(self.moments))  # [moments]
         kept = [len(m.scores) for m in self.moments]
         each = np.repeat([w * m.rows / n for w, m, n in zip(weight, self.moments, kept, strict=True)], kept)  # [scores]
         scores = np.concatenate([m.scores for m in self.moments])
         order = np.argsort(scores, kind="stable")
-        mass = np.cumsum(each[order])
-        asked = np.asarray(levels, dtype=np.float64)
-        wanted = asked * (mass[-1] + 1.0) - np.where(asked < 0.5, 1.0, 0.0)
-        place = np.searchsorted(mass, wanted * (1 - 1e-12))
-        return np.asarray(scores[order][np.clip(place, 0, len(scores) - 1)])
+        return scores[order], np.cumsum(each[order])
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
