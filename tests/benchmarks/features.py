@@ -30,6 +30,7 @@ from rdl.timeline import ALWAYS, DAY
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 AMOUNTS = ("mean.all", "min.all", "max.all", "last0")
 SIX = ("facts.user.sum", "facts.user.count.all", *(f"facts.user.amount.{name}" for name in AMOUNTS))
+CURVE = (1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000)
 SHOP_ROWS, SHOP_PAIRS = 2_160_000, 500_000
 
 
@@ -167,13 +168,11 @@ def main() -> None:
         alone(synthetic, path, facts, count, "six aggregates", six_of(plan))
         alone(synthetic, path, facts, count, "own windows", plan.keep("windows"))
         alone(synthetic, path, facts, count, "all families", plan)
-        facts = 1_000_000
-        while facts <= options.curve:
+        for facts in (size for size in CURVE if size <= options.curve):
             path = folder / f"{facts}.duckdb"
             alone(write_synthetic, path, facts)
             alone(synthetic, path, facts, facts // 10, "curve", plan.keep("windows"))
             path.unlink()
-            facts = facts * 10
         if options.shop:
             alone(shop, folder / "shop", alone(write_shop, folder / "shop"))
 
