@@ -94,7 +94,7 @@ def test__same_seed__identical_bits(strategy, kind):
     assert not same_weights(one, other)
 
 
-@pytest.mark.parametrize("strategy", ["last", "uniform"])
+@pytest.mark.parametrize("strategy", [pytest.param("last", marks=pytest.mark.slow), "uniform"])
 @pytest.mark.parametrize("change", [{"workers": 3}, {"sampling": "device"}])
 def test__workers_and_the_place_of_sampling__change_nothing(strategy, change):
     world, settings = make_shops(), replace(SMALL, epochs=2, strategy=strategy, fanouts=(3, 2))
@@ -103,9 +103,9 @@ def test__workers_and_the_place_of_sampling__change_nothing(strategy, change):
     assert one.report["scores"] == other.report["scores"]
 
 
-@pytest.mark.parametrize("network", ["sage", "relgnn"])
+@pytest.mark.parametrize("network", ["sage", pytest.param("relgnn", marks=pytest.mark.slow)])
 def test__bf16__learns_the_same_with_float32_weights_and_repeats_itself(network):
-    world, settings = make_shops(), replace(SMALL, epochs=5, network=network)
+    world, settings = make_shops(), replace(SMALL, epochs=3, network=network)
     _, rest = world.halves()
     whole, half, again = (fit(world, settings=replace(settings, precision=p)) for p in ("auto", "bf16", "bf16"))
     assert same_weights(half, again)

@@ -59,10 +59,20 @@ GROWN = [
     pytest.param([*CUSTOMERS, "11,DK"], [*FIRST, *LATER], ("3 of 8", ""), id="both appended"),
     pytest.param([*CUSTOMERS, "11,DK"], FIRST, ("1 of 6", ""), id="customers appended, orders shared"),
     pytest.param(CUSTOMERS, [FIRST[0].replace("paid", "open"), *FIRST[1:], *LATER], ("5 of 7", "orders"), id="a value changed"),
-    pytest.param(CUSTOMERS, [FIRST[0], "9,7,,2024-01-01,1,,,", *FIRST[1:]], ("4 of 6", "orders"), id="a row came late"),
-    pytest.param(["5,FI", *CUSTOMERS], [*FIRST, *LATER], ("customers changed", "orders"), id="customers pushed back"),
-    pytest.param(CUSTOMERS, FIRST[:2], None, id="a row deleted"),
-    pytest.param(["7,NO", "9,DK"], [*FIRST, *LATER], ("4 of 7", "customers"), id="a customer moved, orders appended"),
+    pytest.param(
+        CUSTOMERS,
+        [FIRST[0], "9,7,,2024-01-01,1,,,", *FIRST[1:]],
+        ("4 of 6", "orders"),
+        id="a row came late",
+        marks=pytest.mark.slow,
+    ),
+    pytest.param(
+        ["5,FI", *CUSTOMERS], [*FIRST, *LATER], ("customers changed", "orders"), id="customers pushed back", marks=pytest.mark.slow
+    ),
+    pytest.param(CUSTOMERS, FIRST[:2], None, id="a row deleted", marks=pytest.mark.slow),
+    pytest.param(
+        ["7,NO", "9,DK"], [*FIRST, *LATER], ("4 of 7", "customers"), id="a customer moved, orders appended", marks=pytest.mark.slow
+    ),
 ]
 
 
@@ -90,6 +100,7 @@ def test__nothing_new__shares_its_arrays_with_the_older_graph(project, tmp_path)
     assert "link001.rows.npy" in same  # from orders to orders
 
 
+@pytest.mark.slow
 def test__a_damaged_older_graph__is_not_gone_on_from(project, tmp_path):
     before = build_graph(project(CUSTOMERS, FIRST), tmp_path / "graphs")
     path = before.folder / "table001.numeric.npy"

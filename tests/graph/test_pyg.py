@@ -71,7 +71,7 @@ def test__edges__in_every_layout__are_the_references(store):
     assert num_nodes(TableFeatures(store), edges, "orders") == 4
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(worlds())
 def test__whole_graph__any_world__has_every_reference_both_ways(world):
     store = world.store()

@@ -29,7 +29,7 @@ def same(a, b):
         assert [x.tolist() for x in ends] == [x.tolist() for x in b.edges[edge]]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     worlds_and_seeds(),
     st.lists(st.sampled_from([-1, 0, 1, 2]), max_size=4),
