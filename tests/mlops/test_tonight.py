@@ -15,7 +15,7 @@ from rdl.features.kept.table import VALUES
 from rdl.mlops import score
 from rdl.mlops.requests import Question, newest
 from rdl.mlops.scorer import Scorer
-from rdl.model import inputs
+from rdl.model import inputs, parts
 from rdl.task.asked import RequestError
 from rdl.timeline import DAY, format_time
 from tests.cli.calls import call
@@ -53,6 +53,7 @@ def nothing_computed(monkeypatch):
         raise AssertionError("computed")
 
     monkeypatch.setattr(inputs, "compute_features", fail)
+    monkeypatch.setattr(parts, "compute_parts", fail)
     return lambda: monkeypatch.setattr(Database, "engine", fail)
 
 
