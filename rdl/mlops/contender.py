@@ -125,15 +125,16 @@ def settings_of(tags: Mapping[str, str]) -> "FitSettings | None":
 
     try:
         raw = json.loads(tags[SETTINGS])
-        gnn: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in raw["gnn"].items()}
-        return FitSettings(
-            **{
-                **raw,
-                "members": tuple(raw["members"]),
-                "boost": None if raw["boost"] is None else BoostSettings(**raw["boost"]),
-                "gnn": GnnSettings(**gnn),
-                "ranking": RankSettings(**raw["ranking"]),
-            }
-        )
+        parts = {
+            "boost": None if raw["boost"] is None else BoostSettings(**_tuples(raw["boost"])),
+            "gnn": GnnSettings(**_tuples(raw["gnn"])),
+            "ranking": RankSettings(**_tuples(raw["ranking"])),
+        }
+        return FitSettings(**{**_tuples(raw), **parts})
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON has them, with tuples for its lists."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}

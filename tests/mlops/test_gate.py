@@ -172,7 +172,7 @@ def test__aligned__classes_of_another_order__come_to_their_places(task):
 def test__settings__text__comes_back(small):
     from rdl.model import FitSettings
 
-    for settings in (small, FitSettings()):
+    for settings in (small, FitSettings(), FitSettings(intervals=(0.5, 0.9), grades=(0.1, 0.2), members=("features",))):
         assert settings_of({"rdl.settings": settings_text(settings)}) == settings
     assert settings_of({}) is None
     assert settings_of({"rdl.settings": '{"seed": 0, "gnn": {}, "colour": "blue"}'}) is None

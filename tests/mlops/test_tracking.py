@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from rdl.errors import UsageError
+from rdl.evaluate.figure import metric_by_cutoff
 from rdl.mlops import log_run
 from rdl.mlops.contender import settings_of
-from rdl.evaluate.figure import metric_by_cutoff
 from rdl.mlops.store import find_store
 from rdl.mlops.tracking import flatten_metrics
 from tests.mlops.shop import small_fit
