@@ -1,6 +1,6 @@
 """A member that is a robust stack: layers of learners on all features and on what the layer before them predicts out of fold.
 
-How many layers there are above the first is chosen on the folds; none is always a candidate, and one more must be better by more
+How many layers there are above the first is chosen on the folds; none is always a candidate, and more must be better by more
 than chance. What is fitted keeps its rows' out-of-fold predictions: they are what later rows learn from.
 """
 
@@ -31,7 +31,7 @@ Float64 = NDArray[np.float64]
 MOST_LAYERS = 2
 """Layers above the first, at most."""
 ERRORS = 2.0
-"""Standard errors by which one more layer must be better."""
+"""Standard errors by which more layers must be better."""
 PARTS = 4
 """Parts of time that the rows are divided into; those of the first have no out-of-fold prediction."""
 KIN = 2
@@ -100,7 +100,7 @@ class Stacked(Member):
         self.name, self.optional = name, optional
 
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
-        """Rounds of each learner, then the layers: one more where the folds are clearly better off."""
+        """Rounds of each learner, then the layers: more where the folds are clearly better off."""
         rounds = [self._rounds(folds, told, context) for told in _learners(context.boost)]
         kinship = self._kinship(folds[0].train, context)
         found = []
@@ -199,7 +199,7 @@ def _learners(settings: BoostSettings) -> tuple[BoostSettings, ...]:
 
 
 def _supported(folds: Sequence[FoldExamples], found: Sequence[Sequence[Float64]], context: Context) -> int:
-    """Layers above the first: each must be better than the one before it by `ERRORS` standard errors; cutoffs vary together."""
+    """Layers above the first: more must be better than fewer by `ERRORS` standard errors."""
     depth = min(len(each) for each in found)
     cutoff = np.unique(np.concatenate([fold.valid.labels.seeds.cutoff for fold in folds]), return_inverse=True)[1]
     losses = [
@@ -211,13 +211,13 @@ def _supported(folds: Sequence[FoldExamples], found: Sequence[Sequence[Float64]]
         )
         for layer in range(depth)
     ]
+    best = 0
     for layer in range(1, depth):
-        change = losses[layer] - losses[layer - 1]
+        change = losses[layer] - losses[best]
         error = _error(change, cutoff)
-        log.info("stack: layer %d changes the loss by %+.5f ± %.5f", layer + 1, change.mean(), error)
-        if change.mean() + ERRORS * error >= 0:
-            return layer - 1
-    return depth - 1
+        log.info("stack: %d more layers change the loss of %d by %+.5f ± %.5f", layer, best, change.mean(), error)
+        best = layer if change.mean() + ERRORS * error < 0 else best
+    return best
 
 
 def _error(change: Float64, cutoff: NDArray[np.int64]) -> float:

@@ -107,7 +107,7 @@ def test__watched_rows__stop_it_and_take_no_part():
     whole = Past(group, moment, moment + 30, np.arange(n) < cut, 1e9)
     early = replace(whole, group=group[:cut], moment=moment[:cut], ready=whole.ready[:cut], source=whole.source[:cut])
     loss = loss_of(Kind.BINARY, "roc_auc", target)
-    settings = replace(QUICK, rounds=300, patience=20)
+    settings = replace(QUICK, rounds=300, patience=20, learning_rate=0.5)
 
     def run(later):
         watched = Watched(matrix.rows(np.arange(cut, n)), later, Smoothing((whole,), (1.0,), 0.5))

@@ -92,8 +92,8 @@ def test__choose__none_more__is_a_candidate__and_one_more_must_be_better_than_ch
     def layers(*each: list[np.ndarray], context: Context = context) -> int:
         return _supported(folds, list(zip(*each, strict=True)), context)
 
-    assert layers(right, poor, best) == 0
-    assert layers(right, right, best) == 0
+    assert layers(right, poor, best) == layers(right, right, best) == 2
+    assert layers(best, poor, right) == 0
     assert layers(poor, right, right) == 1
     assert layers(poor, right, best) == 2
     assert layers(right, noise, noise) == 0
