@@ -99,7 +99,7 @@ def read_events(engine: Engine, sql: str, keys: Keys, most: int, numbers: Sequen
     """The rows of `keys` among what `sql` (events.sql) yields, which are at most `most`."""
     reader = engine.batches(sql, BATCH)
     kinds = {"_slot": np.dtype(np.int32), "_time": np.dtype(np.int64), "_row": np.dtype(np.int32)}
-    kinds.update((name, np.dtype(reader.schema.field(name).type.to_pandas_dtype())) for name in numbers)
+    kinds.update((name, number_kind(reader.schema.field(name).type)) for name in numbers)
     columns = {name: np.empty(most, dtype=kind) for name, kind in kinds.items()}  # pages that are never written take no memory
     tables: list[pa.RecordBatch] = []
     rows = 0
@@ -117,6 +117,11 @@ def read_events(engine: Engine, sql: str, keys: Keys, most: int, numbers: Sequen
     for name in kinds:
         columns[name] = columns[name][:rows]
     return _in_order(columns, pa.Table.from_batches(tables, own_schema), len(keys.keys))
+
+
+def number_kind(type_: pa.DataType) -> np.dtype[Any]:
+    """How a column of numbers is held; Arrow's own answer would load pandas beside a running query."""
+    return np.dtype(np.int8 if type_ == pa.int8() else np.float64)
 
 
 def events_of(columns: dict[str, NDArray[Any]], natives: pa.Table, keys: Keys) -> Events:

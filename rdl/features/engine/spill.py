@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rdl.database import Engine
 from rdl.errors import RdlError
 from rdl.features.engine import moves
+from rdl.features.engine.events import number_kind
 
 Int = NDArray[np.int64]
 Columns = dict[str, NDArray[Any]]
@@ -140,7 +141,7 @@ def deal_out(engine: Engine, sql: str, count: int, key: "np.dtype[Any]", numbers
     """All rows that `sql` (events.sql) yields, in `count` buckets; quotients of keys fit the type `key`."""
     reader = engine.batches(sql, RUN)
     kinds: dict[str, np.dtype[Any]] = {"_key": key, "_time": np.dtype(np.int64), "_row": np.dtype(np.int32)}
-    kinds.update((name, np.dtype(reader.schema.field(name).type.to_pandas_dtype())) for name in numbers)
+    kinds.update((name, number_kind(reader.schema.field(name).type)) for name in numbers)
     spill = Spill(count, kinds, pa.schema([reader.schema.field(name) for name in natives]), engine.temp)
     for batch in reader:
         spill.add(batch)
