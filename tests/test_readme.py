@@ -13,7 +13,8 @@ from rdl.task.predict import compile_sentence, write_task
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SENTENCES = re.findall(r"^    (PREDICT .*?) +(\w+): ", README, re.MULTILINE)
-KINDS = [pair for pair in re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", README, re.MULTILINE) if pair[0] != "kind"]
+ABOUT_KINDS = README.partition("### Kinds of question")[2].partition("\n###")[0]
+KINDS = [pair for pair in re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", ABOUT_KINDS, re.MULTILINE) if pair[0] != "kind"]
 
 
 @pytest.fixture(scope="module")
