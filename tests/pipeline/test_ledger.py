@@ -104,3 +104,25 @@ def test__ledger__not_sqlite__says_so(tmp_path):
         Ledger.of(tmp_path).runs()
     with pytest.raises(sqlite3.DatabaseError):
         sqlite3.connect(tmp_path / "ledger.db").execute("SELECT * FROM runs")
+
+
+OLD = """
+CREATE TABLE runs (id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, asked INTEGER, as_of INTEGER, status TEXT NOT NULL,
+    started INTEGER NOT NULL, ended INTEGER, error TEXT);
+CREATE TABLE steps (run TEXT NOT NULL, unit TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL, started INTEGER NOT NULL,
+    ended INTEGER, rows INTEGER, outputs TEXT, facts TEXT, error TEXT, PRIMARY KEY (run, unit));
+INSERT INTO runs VALUES ('r', 'nightly', 5, 5, 'failed', 1, 2, 'no');
+INSERT INTO steps VALUES ('r', 'train/churn', 'k', 'done', 1, 2, 3, '[]', '{}', NULL);
+"""
+
+
+def test__ledger__of_an_older_rdl__is_read_and_goes_on(ledger, tmp_path):
+    connection = sqlite3.connect(tmp_path / "ledger.db")
+    connection.executescript(OLD)
+    connection.close()
+    assert [(run.id, run.status) for run in ledger.runs()] == [("r", Status.FAILED)]
+    (step,) = ledger.steps("r")
+    assert (step.rows, step.cpu, step.attempts) == (3, None, None)
+    finish(ledger, "s", "k2", tmp_path / "out")
+    assert [run.id for run in ledger.runs(1, "nightly")] in (["r"], ["s"])
+    assert len(ledger.runs()) == 2

@@ -1,5 +1,7 @@
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -9,6 +11,7 @@ import pytest
 
 from rdl.errors import LockedError
 from rdl.pipeline.lock import locked
+from rdl.pipeline.process import Process
 from tests.pipeline.workshop import ROOT
 
 HOLD = """
@@ -51,6 +54,14 @@ def test__locked__file_left_by_a_dead_process__taken(tmp_path):
     (tmp_path / "a.lock").write_text('{"pid": 1, "host": "gone", "since": "1999-01-01"}' * 10, encoding="utf-8")
     with locked(tmp_path / "a.lock", "it"):
         assert (tmp_path / "a.lock").read_text(encoding="utf-8").count("pid") == 1
+
+
+def test__locked__file_names_a_living_process_that_began_later__taken(tmp_path):
+    told = {"pid": os.getpid(), "host": socket.gethostname(), "started": "boot:1", "since": "1999-01-01"}
+    (tmp_path / "a.lock").write_text(json.dumps(told), encoding="utf-8")
+    with locked(tmp_path / "a.lock", "it"):
+        now = json.loads((tmp_path / "a.lock").read_text(encoding="utf-8"))
+        assert (now["pid"], now["started"]) == (os.getpid(), Process.current().started)
 
 
 def test__locked__twice_in_one_process__refused_then_free(tmp_path):

@@ -99,10 +99,10 @@ def lose_output(base):
 
 ALL = ["look", *FIT, *JUDGE, *ANSWER, "tell"]
 CASES = [
-    (change_settings, [*FIT, *ANSWER, "tell"]),
     (change_sql, ["look", "fit/churn", "judge/churn", "answer/churn", "tell"]),
 ]
 MORE = [
+    (change_settings, [*FIT, *ANSWER, "tell"]),
     (change_other_settings, [*JUDGE, "tell"]),
     (change_operations, []),
     (change_rows, ALL),

@@ -157,7 +157,10 @@ def expected(tmp_path_factory):
     return contents(pipeline.home)
 
 
-@pytest.mark.parametrize("unit", ["make", "count/churn", "count/other", "double/churn", "sum"])
+MORE = [pytest.param(unit, marks=pytest.mark.slow) for unit in ("make", "count/other", "double/churn", "sum")]
+
+
+@pytest.mark.parametrize("unit", ["count/churn", *MORE])
 def test__run_pipeline__killed_in_a_step__resumes_to_the_same_result(tmp_path, unit, expected):
     pipeline = open_small(tmp_path, MAKING)
     with halted(tmp_path, unit) as process:
@@ -198,6 +201,7 @@ def test__run_pipeline__resume_after_newer_rows__finishes_the_as_of_that_was_beg
     assert run_pipeline(pipeline, resume=True).as_of == parse_time("2025-04-01")
 
 
+@pytest.mark.slow
 def test__run_pipeline__another_as_of_is_running__both_may_run(tmp_path):
     pipeline = open_small(tmp_path, MAKING)
     with halted(tmp_path, "double/churn") as process:
