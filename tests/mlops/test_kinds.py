@@ -142,7 +142,7 @@ def test__serve__bad_key__is_told_with_its_columns_and_values(post, row, message
 
 def test__score__classes__stand_in_the_file_with_probabilities_that_agree(offline):
     table, told = offline["multiclass"]
-    assert table.column_names == ["shop", "till", "cutoff", "prediction", "probabilities"]
+    assert table.column_names[:5] == ["shop", "till", "cutoff", "prediction", "probabilities"]
     classes = json.loads(table.schema.metadata[b"rdl.classes"])
     assert set(classes) == set(KINDS)
     for row in table.to_pylist():
@@ -203,7 +203,8 @@ def test__load_back__every_column__agrees_with_the_logged_answer(market, runs, m
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     main(str(fetch_package(market, find_version(market, name))))
     told = json.loads(capsys.readouterr().out)
-    assert set(told["answer"]) == ({"prediction"} if name == "recommendation" else {"prediction", "probabilities"})
+    sure = {"multiclass": {"possible"}, "multilabel": {"certain", "possible"}}.get(name, set())
+    assert set(told["answer"]) - sure == ({"prediction"} if name == "recommendation" else {"prediction", "probabilities"})
     assert len(told["answer"]["prediction"]) == 3
     assert alike(told["expected"], told["answer"])
 
@@ -237,7 +238,7 @@ def test__answer__integer_classes_and_composite_targets__are_plain_json(rows, fi
     ("columns", "message"),
     [
         ({"shop": ["S1", None], "till": [1, 1]}, "1 rows have no shop"),
-        ({"shop": ["S1", 3], "till": [1, 1]}, "the keys in 'shop' are of several types"),
+        ({"shop": ["S1", 3], "till": [1, 1]}, "unknown shop '3', till 1\n.*row 1"),
         ({"shop": ["S1", "S1"], "till": [1, 77]}, "unknown shop 'S1', till 77\n.*row 1"),
     ],
 )
