@@ -88,7 +88,7 @@ class FittedMember(ABC):
         """Whether the member knows what its features add to a prediction."""
         return bool(self.feature_names)
 
-    def contributions(self, inputs: Prepared) -> NDArray[np.float64]:  # noqa: ARG002 - most members cannot tell
+    def contributions(self, inputs: Prepared) -> NDArray[np.float64]:
         """[n, outputs, m + 1] what each feature adds to each margin of prepared seeds; last, where the margin begins."""
         raise NotImplementedError(f"{type(self).__name__} gives no reasons")
 
