@@ -23,6 +23,8 @@ from rdl.task.ranking_metrics import score_ranking
 from rdl.timeline import DAY
 from tests.model.world import CUTOFF, ITEMS, rewrite_future, tables, write
 
+pytestmark = pytest.mark.slow
+
 TASK = """\
 /* rdl
 task = "next"

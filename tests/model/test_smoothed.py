@@ -16,6 +16,8 @@ from rdl.task import Seeds, entity_keys, find_entities, find_task, population_at
 from rdl.timeline import DAY
 from tests.model.world import CUTOFF, SMALL, TASK, rewrite_future, tables, write
 
+pytestmark = pytest.mark.slow
+
 ALONE = replace(SMALL, members=("graphboost",))
 
 

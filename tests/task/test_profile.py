@@ -15,6 +15,8 @@ from rdl.task.profile import _lines, profile_labels, profile_splits, stability
 from tests.cli.calls import call
 from tests.model.world import tables, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):

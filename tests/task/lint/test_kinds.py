@@ -14,6 +14,8 @@ from tests.projects import opened, write_project
 from tests.task.lint.shop import lint_shop
 from tests.task.lint.test_cases import LABEL, POP, WINDOW, task_of
 
+pytestmark = pytest.mark.slow
+
 TOML = """
 [database]
 source = "data"

@@ -15,6 +15,8 @@ from rdl.task.relbench.export import export_relbench
 from rdl.task.relbench.manifest import read_manifest
 from tests.projects import opened, write_project
 
+pytestmark = pytest.mark.slow
+
 relbench = pytest.importorskip("relbench")
 
 HEADER = """/* rdl

@@ -37,6 +37,8 @@ relbench = pytest.importorskip("relbench")
 
 from tests.task.relbench.every_kind import tasks, write_folder  # noqa: E402 - it is written by relbench
 
+pytestmark = pytest.mark.slow
+
 NAMES = [manifest.name for manifest in tasks() if manifest.evaluator is None]
 OWN = ["column-amount", "column-late", "column-sort", "given", "given-several"]
 SMALL = FitSettings(members=("entity", "features"), boost=BoostSettings(rounds=15, seeds=1, min_child_weight=2.0, threads=1))
