@@ -53,7 +53,7 @@ def test__predict__keys_of_several_columns__as_tuples_dicts_and_tables(tmp_path:
     task = rdl.open(tmp_path / "market").task("multiclass")
     model = rdl.train(task, settings=replace(TREES, members=("entity",)))
     found = model.predict([("S3", 2), ("S0", 1)])
-    assert found.column_names == ["shop", "till", "cutoff", "prediction", "probabilities"]
+    assert found.column_names == ["shop", "till", "cutoff", "prediction", "probabilities", "possible"]
     assert (found["shop"].to_pylist(), found["till"].to_pylist()) == (["S3", "S0"], [2, 1])
     assert model.predict([{"till": 2, "shop": "S3"}, {"till": 1, "shop": "S0"}]).equals(found)
     assert model.predict(pl.DataFrame({"shop": ["S3", "S0"], "till": [2, 1]})).equals(found)
