@@ -60,7 +60,7 @@ class Answer:
 
 def written(answer: Answer) -> bytes:
     """The answer as MLflow's protocol has it: `{"predictions": [one object a row]}`."""
-    return json.dumps({"predictions": answer.records()}, separators=(",", ":")).encode()
+    return json.dumps({"predictions": answer.records()}, separators=(",", ":"), default=str).encode()
 
 
 def online_answer(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:

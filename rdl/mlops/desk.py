@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from rdl.errors import RdlError
-from rdl.mlops.answer import written
+from rdl.mlops.answer import Answer, written
 from rdl.mlops.live import Live
 from rdl.mlops.requests import Question
 
@@ -100,7 +100,15 @@ class Desk:
         return batch
 
     def _answer(self, questions: Sequence[Question]) -> list[bytes | Exception]:
-        return [a if isinstance(a, RdlError) else written(a) for a in self.live.scorer.answers(questions)]
+        return [a if isinstance(a, RdlError) else _written(a) for a in self.live.scorer.answers(questions)]
+
+
+def _written(answer: Answer) -> bytes | Exception:
+    """One answer, or what is wrong with it alone."""
+    try:
+        return written(answer)
+    except (TypeError, ValueError) as error:
+        return error
 
 
 def _tell(told: "asyncio.Future[bytes]", answer: bytes | Exception) -> None:

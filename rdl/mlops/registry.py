@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -210,8 +209,11 @@ def _download(project: Project, store: Store, uri: str) -> Path:
     place = project.home / FETCHED / sha256(f"{store.uri} {uri}".encode()).hexdigest()[:24]
     if not place.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix="aside-", dir=place.parent) as aside, suppress(FileExistsError, NotADirectoryError):
+        with TemporaryDirectory(prefix="aside-", dir=place.parent) as aside:
             found = fetch(Path(aside) / "files")
-            if not place.is_dir():  # somebody else may have been faster
+            try:
                 found.replace(place)
+            except OSError:  # somebody else was faster
+                if not place.is_dir():
+                    raise
     return place

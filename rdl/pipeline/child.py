@@ -181,7 +181,8 @@ class _Lines(logging.StreamHandler[Any]):
 
 
 def _die_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # sys.stdin would hold its lock when the interpreter ends
+        pass
     os._exit(1)
 
 

@@ -44,9 +44,9 @@ def _exchange(connection: duckdb.DuckDBPyConnection, scores: Scores, target: Tar
     """Inside a transaction; how many entities are gone from the cutoffs that are published."""
     key = ", ".join(quote(name) for name in scores.identity)
     _refuse_doubles(connection, scores, key)
-    if target.schema:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(target.schema)}").fetchall()
-    relation = target.relation
+    place = f"sink.{quote(target.schema or 'main')}"  # in full: a name alone might be that of a temporary table
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {place}").fetchall()
+    relation = f"{place}.{quote(target.table)}"
     connection.execute(f"CREATE TABLE IF NOT EXISTS {relation} AS SELECT * FROM temp.fresh LIMIT 0").fetchall()
     connection.execute(f"COMMENT ON TABLE {relation} IS {literal(f'{COMMENT} of {scores.task}')}").fetchall()
     there = _columns(connection, relation)

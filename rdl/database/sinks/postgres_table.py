@@ -79,7 +79,7 @@ def _upsert(
         f"INSERT INTO {target.relation} AS t ({names}) SELECT {values} FROM pg_temp.{_STAGE} "
         f"ON CONFLICT ({key}) DO UPDATE SET {', '.join(told)}"
     )
-    same = " AND ".join(f"s.{quote(name)} = t.{quote(name)}" for name in scores.key)
+    same = " AND ".join(f"CAST(s.{quote(name)} AS {types[name]}) = t.{quote(name)}" for name in scores.key)
     gone = session.run(
         f"WITH gone AS (DELETE FROM {target.relation} AS t WHERE {CUTOFF} IN (SELECT {CUTOFF} FROM pg_temp.{_STAGE}) "
         f"AND NOT EXISTS (SELECT 1 FROM pg_temp.{_STAGE} s WHERE {same} AND s.{CUTOFF} = t.{CUTOFF}) RETURNING 1) "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from rdl.errors import GateError
+from rdl.errors import GateError, PipelineError, nearest
 from rdl.pipeline.step import Context, Outcome, Settings, Step
 from rdl.pipeline.steps.train import trained_model
 from rdl.task import mature_cutoffs
@@ -32,6 +32,12 @@ def gate(context: Context) -> Outcome:
     from rdl.evaluate import BLEND, LARGER_IS_BETTER, audit
 
     wanted, source = context.section(GateSection, "gate"), context.source
+    for name in wanted.reach:
+        if name not in context.pipeline.tasks:
+            where = f"{context.pipeline.path}, [gate] reach"
+            raise PipelineError(
+                f"a figure for {name!r}, which is no task here", where=where, fix=nearest(name, context.pipeline.tasks)
+            )
     model, task = trained_model(context), source.task(context.unit.task)
     figure, better = float(model.choices.out_of_fold[BLEND]), LARGER_IS_BETTER[task.metric]
     least = wanted.reach.get(task.name)
