@@ -72,6 +72,14 @@ def test__duckdb__second_publication__replaces_its_cutoff_alone(tmp_path):
     assert rows(file, sql) == wanted
 
 
+@pytest.mark.parametrize("table", ["fresh", "whole", "main.fresh"])
+def test__duckdb__name_of_a_table_that_publishing_makes__holds_the_scores(tmp_path, table):
+    file = tmp_path / "w.duckdb"
+    for i, score in enumerate((0.1, 0.3)):
+        publish(write_scores(tmp_path / f"{i}.parquet", {1: score}), f"{file}#{table}")
+    assert rows(file, f"SELECT customer_id, prediction FROM {table}") == [(1, 0.3)]
+
+
 def test__duckdb__owners_column_and_a_new_one__both_are_kept(tmp_path):
     file = tmp_path / "w.duckdb"
     publish(write_scores(tmp_path / "a.parquet", {1: 0.1, 2: 0.2}), f"{file}#churn")
