@@ -145,6 +145,8 @@ def fit_intervals(matrix: Matrix, residual: Float64, cutoff: Int, delay: int, se
     if not blocks or len(residual) < LEAST_ROWS:
         return Intervals(Window.of(residual, cutoff), None)
     scored = np.sort(np.concatenate([later for _, later in blocks]))
+    if len(scored) < LEAST_ROWS // BLOCKS:
+        return Intervals(Window.of(residual, cutoff), None)
     ways: dict[bool | None, Float64] = {None: even}
     for sided in (False, True):
         ways[sided] = even.copy()

@@ -212,21 +212,21 @@ def side_by_side(parts: Sequence[Float64]) -> Float64:
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 
 
-def time_blocks(cutoff: Int, ready: Int, count: int) -> tuple[Block, ...]:
-    """At most `count - 1` blocks of whole cutoffs and about as many rows each; the rows before them are in none.
+def time_blocks(moment: Int, ready: Int, count: int) -> tuple[Block, ...]:
+    """At most `count - 1` blocks of whole moments and about as many rows each; the rows before them are in none.
 
     Args:
-        cutoff: int64 [n] of each row.
-        ready: int64 [n] when its label is known: rows of later or the same cutoffs may be predicted from it.
+        moment: int64 [n] what a row may know of lies before it: its cutoff, or where it is a stale copy its snapshot.
+        ready: int64 [n] when its label is known: rows of later or the same moments may be predicted from it.
         count: into how many parts the rows are divided, the earliest being without a prediction.
     """
-    cutoffs, sizes = np.unique(cutoff, return_counts=True)
+    moments, sizes = np.unique(moment, return_counts=True)
     part = ((np.cumsum(sizes) - sizes) * count) // max(int(sizes.sum()), 1)
-    place = part[np.searchsorted(cutoffs, cutoff)]
+    place = part[np.searchsorted(moments, moment)]
     blocks = []
     for p in np.unique(part)[1:]:
         rows = np.flatnonzero(place == p)
-        known = np.flatnonzero(ready <= cutoff[rows].min())
+        known = np.flatnonzero(ready <= moment[rows].min())
         if len(known):
             blocks.append(Block(known, rows))
     return tuple(blocks)

@@ -145,7 +145,8 @@ class Embedded(Member):
 
         try:
             facts = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-            mean, axes = np.array(facts["mean"]), np.array(facts["axes"]).reshape(len(facts["mean"]), -1)
+            mean, axes = np.array(facts["mean"], dtype=np.float64), np.array(facts["axes"], dtype=np.float64)
+            axes = axes.reshape(len(mean), -1) if len(mean) else np.zeros((0, 0))
             network = FittedGnn.load(folder / "network") if facts["network"] else None
             encoding = Encoding.from_json(facts["encoding"])
             return FittedEmbedded(FittedBoost.load(folder), encoding, Embedding(network, int(facts["start"]), mean, axes))

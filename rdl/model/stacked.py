@@ -171,8 +171,7 @@ class _Rows:
         matrix, target, weight = learned_rows(examples, encoding, (), context)
         parts = (examples, *examples.between)
         nodes = Nodes.concat([nodes_of(part.inputs, context.source, kinship.paths, sources=True) for part in parts])
-        cutoff = np.concatenate([part.inputs.seeds.cutoff for part in parts])
-        learning = Learning(matrix, target, weight, time_blocks(cutoff, nodes.ready, PARTS))
+        learning = Learning(matrix, target, weight, time_blocks(nodes.moment, nodes.ready, PARTS))
         nodes = replace(nodes, source=nodes.source & learning.predicted)
         return _Rows(learning, nodes, kinship, encoding, settings_for(examples, context.boost))
 
