@@ -9,7 +9,7 @@ import pytest
 from rdl.database import Database
 from rdl.model import Model, fit_model, load_model, save_model
 from rdl.model.member import Context
-from rdl.model.stacked import FittedStacked, Stacked, _supported
+from rdl.model.stacked import FittedStacked, Stacked, _Rows, _supported
 from rdl.model.training import prepare_training
 from rdl.task import Seeds, entity_keys, find_entities, find_task, population_at
 from rdl.timeline import DAY
@@ -98,3 +98,14 @@ def test__choose__none_more__is_a_candidate__and_one_more_must_be_better_than_ch
     assert layers(poor, right, best) == 2
     assert layers(right, noise, noise) == 0
     assert layers(poor) == 0
+
+
+def test__blocks__of_stale_copies__learn_only_from_labels_that_their_snapshots_knew(world: Database) -> None:
+    training = prepare_training(world, find_task(world, "active"), CUTOFF, ALONE, 60 * DAY)
+    context, examples = training.context(1.0), training.examples
+    rows = _Rows.of(examples, Stacked("stacked")._kinship(examples, context), context)
+    seeds = examples.inputs.seeds
+    assert (seeds.as_of < seeds.cutoff).any()
+    assert rows.learning.blocks
+    for block in rows.learning.blocks:
+        assert rows.nodes.ready[block.known].max() <= seeds.as_of[block.rows].min()
