@@ -30,8 +30,11 @@ def runs(
     place = home or (found.home if found is not None else project / ".rdl")
     ledger, name = Ledger.of(place.absolute()), found.name if found is not None else None
     if run is None:
-        for record in ledger.runs(limit, name):
+        listed = ledger.runs(limit, name)
+        for record in listed:
             say(as_json, _run_facts(ledger, record), [_run_line(ledger, record)])
+        if not listed and not as_json:
+            print(f"no run yet in {place}: rdl run PIPELINE.toml")
         return
     record = _find(ledger, run, name, place)
     if not as_json:

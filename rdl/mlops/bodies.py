@@ -7,7 +7,7 @@ is measured.
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rdl.errors import RdlError, nearest
@@ -169,10 +169,42 @@ def _read_parquet(body: bytes) -> tuple[Columns, Mapping[str, Any]]:
             raise _too_many(rows)
         if len(columns) > MOST_COLUMNS or len(set(columns)) < len(columns):
             raise RequestError(f"{len(columns)} columns", fix="send the key's columns, and as_of")
-        read: Columns = file.read(use_threads=False).to_pydict()
+        if any(pa.types.is_nested(field.type) for field in file.schema_arrow):
+            raise RequestError("a column of lists or structs", fix="send one value a column")
+        read = _decoded(pq.ParquetFile(pa.BufferReader(body), read_dictionary=columns), columns)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise BodyError(400, f"the body is no Parquet file: {str(error)[:200]}", fix=f"send {JSON}") from None
     return read, {}
+
+
+def _decoded(file: Any, columns: Sequence[str]) -> Columns:
+    """The rows of a Parquet file whose dictionaries stay encoded until it is known how much they unfold to.
+
+    Raises:
+        BodyError: that is more than MOST_BYTES.
+    """
+    declared = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+    read: Columns = {name: [] for name in columns}
+    size = declared
+    for batch in file.iter_batches(MOST_ROWS, use_threads=False) if declared <= MOST_BYTES else ():
+        size += sum(_unfolded(column) for column in batch.columns)
+        if size > MOST_BYTES:
+            break
+        for name, column in zip(columns, batch.columns, strict=True):
+            read[name] += column.to_pylist()
+    if size > MOST_BYTES:
+        raise BodyError(413, f"more than {MOST_BYTES:,} bytes of values", fix="send fewer rows")
+    return read
+
+
+def _unfolded(column: Any) -> int:
+    """Bytes of a column's values, each counted wherever it stands."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type) or pa.types.is_primitive(column.type.value_type):
+        return int(column.nbytes)
+    return int(pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0)
 
 
 _READERS: Mapping[str, Callable[[bytes], "tuple[Columns, Mapping[str, Any]]"]] = {

@@ -83,6 +83,9 @@ def promote(
         return Promotion(promoted=False, reason=reason, champion=holder.number if holder else "")
     until = database.span[1] + 1 if as_of is None else min(as_of, database.span[1] + 1)
     decision = decide(project, database, task, version, holder, until, gate)
+    now = find_alias(client, version.name, CHAMPION)
+    if (now.number if now else "") != (holder.number if holder else ""):  # another was faster: it is the one to beat
+        return promote(project, database, task, version, gate=gate, as_of=as_of)
     if decision.passes:
         return _moved(client, version, holder, PROMOTED, decision.reason, decision)
     _write(client, version, REFUSED, decision.reason, decision)

@@ -130,5 +130,7 @@ def own_labels(seeds: Seeds, history: History, most: int) -> tuple[Float64, Floa
     first = np.searchsorted(key, seeds.entity * len(moments))
     end = np.searchsorted(key, seeds.entity * len(moments) + place)  # strictly before `as_of`
     begin = np.maximum(first, end - most) if most else first
-    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-    return total[end] - total[begin], (end - begin).astype(np.float64)
+    edges = np.stack([begin, end], axis=1).reshape(-1)
+    total = np.add.reduceat(np.concatenate([values, np.zeros((1, values.shape[1]))]), edges, axis=0)[::2]
+    total[begin == end] = 0.0  # of nothing, reduceat tells the row that stands there
+    return total, (end - begin).astype(np.float64)

@@ -94,3 +94,15 @@ def test__read_body__any_bytes__are_read_or_refused(body, kind):
     with suppress(BodyError, RequestError):
         question = read_body(body, kind)
         assert all(len(values) == len(question) for values in question.columns.values())
+
+
+def test__parquet__small_body_of_much_text__is_refused_before_it_unfolds():
+    body = parquet({"key": pa.array(["x" * 2**20] * 300)})
+    assert len(body) < 2**20
+    with pytest.raises(BodyError, match="bytes of values"):
+        read_body(body, PARQUET)
+
+
+def test__parquet__column_of_lists__is_refused():
+    with pytest.raises(RequestError, match="lists or structs"):
+        read_body(parquet({"key": pa.array([[1], [2]])}), PARQUET)

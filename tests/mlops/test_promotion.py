@@ -67,6 +67,22 @@ def test__promote__gate_passes__moves_the_alias(copy, client, add, ask):
     assert past_champions(client, "churn") == ["1", "2"]
 
 
+def test__promote__another_is_faster__is_asked_against_that_one(copy, database, task, add, ask, monkeypatch):
+    slow, fast, beaten = add(), add(), []
+
+    def decide(*told):
+        holder = told[4]
+        beaten.append(holder.number)
+        if len(beaten) == 1:
+            promote(copy, database, task, fast, force="meanwhile")
+        return BAD if holder.number == fast.number else GOOD
+
+    monkeypatch.setattr("rdl.mlops.promotion.decide", decide)
+    promotion = promote(copy, database, task, slow)
+    assert beaten == ["1", fast.number]
+    assert (promotion.promoted, find_version(copy, "churn").number) == (False, fast.number)
+
+
 def test__promote__gate_refuses__leaves_the_champion_and_says_why(copy, client, add, ask):
     promotion = ask(add(), BAD)
     assert (promotion.promoted, promotion.champion) == (False, "1")

@@ -66,3 +66,9 @@ def test__fit_model__baselines__stand_beside_and_come_back(world: Database, tmp_
     assert all(np.array_equal(again.members[name], found.members[name]) for name in found.members)
     with pytest.raises(ModelFileError):
         member("last").load(tmp_path)
+
+
+def test__own_labels__one_entity_with_enormous_labels__changes_no_other() -> None:
+    history = History(np.array([0, 1]), np.array([1, 1]), np.array([1, 1]), np.array([1e17, 3.0]))
+    total, count = own_labels(Seeds.at(np.array([1, 2]), np.array([5, 5])), history, 0)
+    assert (total[:, 0].tolist(), count.tolist()) == ([3.0, 0.0], [1.0, 0.0])

@@ -7,6 +7,7 @@ import duckdb
 from rdl.database.engine import connect, literal, quote
 from rdl.database.sinks.scores import ANSWER, CUTOFF, Published, Scores
 from rdl.database.sinks.target import Target
+from rdl.database.sources.credentials import expand
 from rdl.errors import DataError, LockedError, ProjectError, UsageError
 
 COMMENT = "rdl: scores"
@@ -22,7 +23,7 @@ def write_duckdb(scores: Scores, target: Target) -> Published:
         DataError: two rows are of one entity and cutoff.
         ProjectError: the file is none, or cannot be written.
     """
-    path = Path(target.place).expanduser()
+    path = Path(expand(target.place, target.where)).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = connect(memory_limit="1GB")
     try:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from rdl.database.sinks.scores import Published, Scores
 from rdl.database.sinks.target import Target
+from rdl.database.sources.credentials import expand
 from rdl.errors import ProjectError
 
 FILE = "scores.parquet"
@@ -24,7 +25,7 @@ def write_partition(scores: Scores, target: Target) -> Published:
     Raises:
         ProjectError: the folder cannot be written.
     """
-    place = Path(target.place).expanduser() / f"task={scores.task}" / f"as_of={scores.as_of}" / FILE
+    place = Path(expand(target.place, target.where)).expanduser() / f"task={scores.task}" / f"as_of={scores.as_of}" / FILE
     aside = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -80,7 +80,7 @@ def parse_target(text: str, task: str, where: str = "--out") -> Target:
     if not place or not all(_NAME.fullmatch(word) for word in (table, *([schema] if "." in name else []))):
         what = f"no table is named by {'#' + name if mark and '@' not in name else 'the URL'}"
         raise UsageError(what, where=where, fix=f"write the table after #: {_FIX}")
-    if kind is SinkKind.DUCKDB and Path(place).suffix not in {".duckdb", ".db", ".ddb"}:
+    if kind is SinkKind.DUCKDB and "${" not in place and Path(place).suffix not in {".duckdb", ".db", ".ddb"}:
         raise UsageError(f"{place!r} is no DuckDB file", where=where, fix=_FIX)
     return Target(kind, place, schema, table, where)
 

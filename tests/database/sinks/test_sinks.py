@@ -199,3 +199,13 @@ def test__postgresql__no_unique_index_or_no_server__says_what_to_do(postgres_ser
         publish(path, "postgresql://ann:word@127.0.0.1:1/shop#churn")
     assert caught.value.exit_code == 6
     assert ":word@" not in str(caught.value)
+
+
+def test__files__variable_of_the_environment__is_filled_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("WAREHOUSE", str(tmp_path / "w.duckdb"))
+    scores = write_scores(tmp_path / "a.parquet", {1: 0.1})
+    publish(scores, "${LAKE}/scores/")
+    publish(scores, "${WAREHOUSE}#churn")
+    assert len(list((tmp_path / "lake" / "scores").rglob("*.parquet"))) == 1
+    assert rows(tmp_path / "w.duckdb", "SELECT prediction FROM churn") == [(0.1,)]
