@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -190,8 +191,10 @@ def test__serve__ten_thousand_entities__offline_equals_online(large, tmp_path, w
     offline = pq.read_table(score(database.project, database, everybody, model, as_of, tmp_path / "scores.parquet").path)
     keys, expected = offline["customer_id"].to_pylist(), offline["prediction"].to_numpy()
     assert len(keys) >= 10_000
+    tables = database.project.home / "tonight" / "churn"
+    shutil.rmtree(tables, ignore_errors=True)  # the tests share the shop and come in any order
     if with_table:
-        model.materialise(database, as_of, database.project.home / "tonight" / "churn" / "made")
+        model.materialise(database, as_of, tables / "made")
     live = Live(Scorer.on(database, model), lambda _: None)
     assert bool(live.scorer.tables) == with_table
     found = []
