@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from rdl.database.checks.finding import Finding
 from rdl.database.engine import Caution, Engine, EngineDefectError, quote
-from rdl.database.ingest import Stamp, ingest
+from rdl.database.ingest import Ingested, Stamp, ingest, ingested_at
 from rdl.database.sandbox import Sandbox
 from rdl.database.schema import Schema
 from rdl.database.sources.content import text_hash
@@ -123,5 +123,17 @@ def open_database(project: Project) -> Database:
     Raises:
         ProjectError, SchemaError, SqlError: the source, a declaration or a staging SELECT is wrong.
     """
-    found = ingest(project)
+    return _database(project, ingest(project))
+
+
+def reopen_database(project: Project, path: Path, fingerprint: str) -> Database:
+    """The rows that were read into `path`, without a look at the source: what a process of the same run works on.
+
+    Raises:
+        ProjectError: the file is gone.
+    """
+    return _database(project, ingested_at(path, fingerprint))
+
+
+def _database(project: Project, found: Ingested) -> Database:
     return Database(project, found.path, found.schema, found.fingerprint, found.findings, found.notes, found.stamps, found.read_at)

@@ -30,6 +30,7 @@ from rdl.database.sources.hub import with_relbench
 from rdl.database.sources.scan import scan
 from rdl.database.sources.source import Source
 from rdl.database.staging import Staging, make_home, open_staging, staging_texts
+from rdl.errors import ProjectError
 from rdl.project import Project
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,18 @@ def ingest(project: Project) -> Ingested:
                 return found
             if not forget_stale(project, staging().relations):
                 _build(project, staging(), declare(project, staging().relations, pins), fingerprint)
+
+
+def ingested_at(path: Path, fingerprint: str) -> Ingested:
+    """What an earlier `ingest` left at `path`, whatever the source holds by now.
+
+    Raises:
+        ProjectError: the file is gone.
+    """
+    meta = path.with_suffix(".json")
+    if not (path.is_file() and meta.is_file()):
+        raise ProjectError("the rows that were read are gone", where=str(path), fix="run again: they are then read anew")
+    return _read(path, meta, fingerprint)
 
 
 def _find(folder: Path, fingerprint: str, snapshot: bool) -> Ingested | None:

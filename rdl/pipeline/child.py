@@ -1,6 +1,7 @@
 """A step in a process of its own, so that it can be ended, whatever it is in the middle of.
 
 The parent writes down what the step is given, and reads what came of it; both are JSON. What the child logs goes on in the parent.
+It works on the rows that the run has read, whatever the source holds by then.
 The child dies with its parent: it ends when its standard input does.
 """
 
@@ -16,11 +17,14 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rdl import errors
 from rdl.errors import PipelineError, RdlError, TimeLimitError
 from rdl.pipeline.step import Context, Done, Outcome, Step, Unit
+
+if TYPE_CHECKING:
+    from rdl.pipeline.source import Source
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +91,13 @@ def _request(step: Step, context: Context) -> dict[str, Any]:
         "key": context.key,
         "aside": str(context.aside),
         "upstream": [_done(done) for done in context.upstream],
-        "as_of": context.rows.as_of if context.rows else None,
-        "rows": context.rows.database.fingerprint if context.rows else None,
+        "rows": _rows(context.rows) if context.rows else None,
     }
+
+
+def _rows(source: "Source") -> list[Any]:
+    """The snapshot that this run has read: its as-of, its file, its fingerprint."""
+    return [source.as_of, str(source.database.path), source.database.fingerprint]
 
 
 def _done(done: Done) -> dict[str, Any]:
@@ -149,16 +157,17 @@ def main(request: Path, answer: Path) -> None:
 def _given(told: Mapping[str, Any]) -> tuple[Step, Context]:
     """The step, and its context as the parent had it."""
     from rdl.pipeline.file import Pipeline
-    from rdl.pipeline.source import open_source
+    from rdl.pipeline.source import reopen_source
 
     step, given = _step(*told["step"]), told["pipeline"]
     sections = {name: kind.model_validate(given["sections"][name]) for name, kind in step.sections.items()}
     paths = (Path(given["path"]), Path(given["project"]), Path(given["home"]))
     steps = tuple(step if name == step.name else Step(name, step.run, step.place) for name in given["steps"])  # the others' names
     pipeline = Pipeline(given["name"], *paths, steps, tuple(given["tasks"]), sections)
-    source = open_source(pipeline, told["as_of"]) if told["as_of"] is not None else None
-    if source is not None and source.database.fingerprint != told["rows"]:
-        raise PipelineError("the rows changed during the run", where=given["project"], fix="run again")
+    source = None
+    if told["rows"] is not None:
+        as_of, path, fingerprint = told["rows"]
+        source = reopen_source(pipeline, as_of, Path(path), fingerprint)
     upstream = tuple(
         Done(Unit(**done["unit"]), done["key"], done["rows"], tuple(map(Path, done["outputs"])), done["facts"])
         for done in told["upstream"]

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rdl.database import Database, open_database
+from rdl.database.database import reopen_database
 from rdl.errors import PipelineError
 from rdl.pipeline.file import Pipeline
 from rdl.project import Project, open_project
@@ -51,6 +52,16 @@ def open_source(pipeline: Pipeline, as_of: int | None) -> Source:
     project = open_project(pipeline.project, pipeline.home)
     database = open_database(project)
     return Source(project, database, as_of if as_of is not None else _tonight(database, pipeline))
+
+
+def reopen_source(pipeline: Pipeline, as_of: int, path: Path, fingerprint: str) -> Source:
+    """The project on the rows that this run has read into `path`, though the source may hold others by now.
+
+    Raises:
+        ProjectError: the rows are gone, or the project cannot be read any more.
+    """
+    project = open_project(pipeline.project, pipeline.home)
+    return Source(project, reopen_database(project, path, fingerprint), as_of)
 
 
 def _tonight(database: Database, pipeline: Pipeline) -> int:
