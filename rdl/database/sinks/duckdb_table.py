@@ -11,7 +11,9 @@ from rdl.database.sources.credentials import expand
 from rdl.errors import DataError, LockedError, ProjectError, UsageError
 
 COMMENT = "rdl: scores"
-"""How the comments of the tables begin that rdl makes; where the sink is also the source, they are not read as rows of it."""
+"""How the comments begin of tables of scores; where the sink is also the source, they are not read as rows of it."""
+MARKED = "model_version"
+"""The column, rdl's own, that bears the mark where the table has a comment of its owner's."""
 
 
 def write_duckdb(scores: Scores, target: Target) -> Published:
@@ -20,7 +22,7 @@ def write_duckdb(scores: Scores, target: Target) -> Published:
     Raises:
         LockedError: another process is writing the file.
         UsageError: the table has other columns as key, or of types that do not take the scores.
-        DataError: two rows are of one entity and cutoff.
+        DataError: two rows are of one entity and cutoff, in the scores or in a table with columns of its owner's.
         ProjectError: the file is none, or cannot be written.
     """
     path = Path(expand(target.place, target.where)).expanduser()
@@ -44,12 +46,11 @@ def write_duckdb(scores: Scores, target: Target) -> Published:
 def _exchange(connection: duckdb.DuckDBPyConnection, scores: Scores, target: Target) -> int:
     """Inside a transaction; how many entities are gone from the cutoffs that are published."""
     key = ", ".join(quote(name) for name in scores.identity)
-    _refuse_doubles(connection, scores, key)
+    _refuse_doubles(connection, "temp.fresh", key, str(scores.files[0]), "score again")
     place = f"sink.{quote(target.schema or 'main')}"  # in full: a name alone might be that of a temporary table
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {place}").fetchall()
     relation = f"{place}.{quote(target.table)}"
     connection.execute(f"CREATE TABLE IF NOT EXISTS {relation} AS SELECT * FROM temp.fresh LIMIT 0").fetchall()
-    connection.execute(f"COMMENT ON TABLE {relation} IS {literal(f'{COMMENT} of {scores.task}')}").fetchall()
     there = _columns(connection, relation)
     for name in scores.identity:
         if name not in there:
@@ -57,13 +58,15 @@ def _exchange(connection: duckdb.DuckDBPyConnection, scores: Scores, target: Tar
     for name, kind in _columns(connection, "temp.fresh").items():
         if name not in there:
             connection.execute(f"ALTER TABLE {relation} ADD COLUMN {quote(name)} {kind}").fetchall()
+    _mark(connection, relation, scores, target)
+    old = f"{relation} WHERE {CUTOFF} IN (SELECT {CUTOFF} FROM temp.fresh)"
     kept = [name for name in there if name not in (*scores.identity, *ANSWER)]  # the owner's own columns stay with their entity
     fresh = "temp.fresh"
     if kept:
+        _refuse_doubles(connection, old, key, str(target), f"keep one row each: which {kept[0]!r} stays cannot be told")
         fresh = f"(SELECT f.*, {', '.join('t.' + quote(n) for n in kept)} FROM temp.fresh f LEFT JOIN {relation} t USING ({key}))"
         connection.execute(f"CREATE TEMP TABLE whole AS SELECT * FROM {fresh}").fetchall()
         fresh = "temp.whole"
-    old = f"{relation} WHERE {CUTOFF} IN (SELECT {CUTOFF} FROM temp.fresh)"
     gone = f"SELECT count(*) FROM {old} AND ({key}) NOT IN (SELECT ({key}) FROM temp.fresh)"
     removed = connection.sql(gone).fetchall()[0][0]
     connection.execute(f"DELETE FROM {old}").fetchall()
@@ -75,10 +78,25 @@ def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, 
     return {name: kind for name, kind, *_ in connection.sql(f"DESCRIBE {relation}").fetchall()}
 
 
-def _refuse_doubles(connection: duckdb.DuckDBPyConnection, scores: Scores, key: str) -> None:
-    doubles = connection.sql(f"SELECT {key} FROM temp.fresh GROUP BY ALL HAVING count(*) > 1 LIMIT 1").fetchall()
+def _mark(connection: duckdb.DuckDBPyConnection, relation: str, scores: Scores, target: Target) -> None:
+    """Say that the table holds scores: in its comment, or in that of a column of rdl's own where its owner has written one."""
+    names = (("schema_name", target.schema or "main"), ("table_name", target.table))
+    place = " AND ".join(["database_name = 'sink'", *(f"lower({column}) = lower({literal(name)})" for column, name in names)])
+    table = connection.sql(f"SELECT coalesce(any_value(comment), '') FROM duckdb_tables() WHERE {place}").fetchall()[0][0]
+    mark = literal(f"{COMMENT} of {scores.task}")
+    if not table or table.startswith(COMMENT):
+        connection.execute(f"COMMENT ON TABLE {relation} IS {mark}").fetchall()
+        return
+    which = f"{place} AND column_name = {literal(MARKED)}"
+    column = connection.sql(f"SELECT coalesce(any_value(comment), '') FROM duckdb_columns() WHERE {which}").fetchall()[0][0]
+    if not column or column.startswith(COMMENT):
+        connection.execute(f"COMMENT ON COLUMN {relation}.{quote(MARKED)} IS {mark}").fetchall()
+
+
+def _refuse_doubles(connection: duckdb.DuckDBPyConnection, relation: str, key: str, where: str, fix: str) -> None:
+    doubles = connection.sql(f"SELECT {key} FROM {relation} GROUP BY ALL HAVING count(*) > 1 LIMIT 1").fetchall()
     if doubles:
-        raise DataError(f"two rows are of {doubles[0]}", where=str(scores.files[0]), fix="score again")
+        raise DataError(f"two rows are of {doubles[0]}", where=where, fix=fix)
 
 
 def _failure(error: duckdb.Error, target: Target) -> Exception:

@@ -16,7 +16,8 @@ Place = tuple[str, str]  # schema and name of a table
 
 _TABLES = """
 SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'source' AND NOT internal
-    AND coalesce(comment, '') NOT LIKE 'rdl: scores%'
+    AND coalesce(comment, '') NOT LIKE 'rdl: scores%' AND table_oid NOT IN (
+        SELECT table_oid FROM duckdb_columns() WHERE database_name = 'source' AND comment LIKE 'rdl: scores%')
 UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = 'source' AND NOT internal
 ORDER BY ALL"""
 _CONSTRAINTS = """

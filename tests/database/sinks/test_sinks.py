@@ -106,6 +106,53 @@ def test__duckdb__doubles_or_another_key__refused_and_nothing_changes(tmp_path):
     assert rows(file, "SELECT count(*) FROM churn") == [(1,)]
 
 
+def owned(file, statements):
+    """Run the owner's statements in the file `f`."""
+    connection = connect()
+    connection.execute(f"ATTACH '{file}' AS f; USE f").fetchall()
+    connection.execute(statements).fetchall()
+    connection.close()
+
+
+TABLE = "CREATE TABLE churn (customer_id BIGINT, cutoff TIMESTAMP, called BOOLEAN);"
+COMMENTS = (
+    "SELECT comment FROM duckdb_tables() UNION ALL SELECT comment FROM duckdb_columns() WHERE comment IS NOT NULL ORDER BY ALL"
+)
+
+
+@pytest.mark.parametrize("more", ["", "COMMENT ON COLUMN churn.customer_id IS 'ours'"])
+def test__duckdb__owners_comment__stays_and_the_table_is_still_no_source(tmp_path, more):
+    file = tmp_path / "w.duckdb"
+    people = "CREATE TABLE customers AS SELECT 1 AS customer_id, TIMESTAMP '2025-01-01' AS joined_at;"
+    owned(file, f"{people}{TABLE}COMMENT ON TABLE churn IS 'whom we call';{more}")
+    for score in (0.1, 0.2):
+        publish(write_scores(tmp_path / "a.parquet", {1: score}), f"{file}#churn")
+    comments = [comment for (comment,) in rows(file, COMMENTS) if comment]
+    assert comments == sorted(["whom we call", "rdl: scores of churn", *(["ours"] if more else [])])
+    folder = write_project(tmp_path / "p", f'[database]\nsource = "{file}"\n[tables.customers]\ntime = "joined_at"\n')
+    assert set(opened(folder).schema.tables) == {"customers"}
+
+
+def test__duckdb__table_with_doubles__refused_where_a_column_of_its_owner_could_be_lost(tmp_path):
+    file, path = tmp_path / "w.duckdb", write_scores(tmp_path / "a.parquet", {1: 0.1, 2: 0.2})
+    doubles = "INSERT INTO churn SELECT 1, TIMESTAMP '2025-12-01', called FROM (VALUES (true), (false)) t(called);"
+    owned(file, TABLE + doubles)
+    with pytest.raises(DataError, match="two rows are of") as caught:
+        publish(path, f"{file}#churn")
+    assert "which 'called' stays cannot be told" in caught.value.fix
+    assert rows(file, "SELECT * EXCLUDE cutoff FROM churn ORDER BY ALL") == [(1, False), (1, True)]
+    owned(file, "ALTER TABLE churn DROP COLUMN called")
+    assert publish(path, f"{file}#churn").rows == 2
+    assert rows(file, "SELECT customer_id, prediction FROM churn ORDER BY ALL") == [(1, 0.1), (2, 0.2)]
+
+
+def test__duckdb__doubles_at_another_cutoff__are_no_affair_of_this_one(tmp_path):
+    file = tmp_path / "w.duckdb"
+    owned(file, TABLE + "INSERT INTO churn SELECT 1, TIMESTAMP '2025-11-01', called FROM (VALUES (true), (false)) t(called);")
+    publish(write_scores(tmp_path / "a.parquet", {1: 0.1}), f"{file}#churn")
+    assert rows(file, "SELECT count(*) FROM churn") == [(3,)]
+
+
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
 
