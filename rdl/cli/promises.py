@@ -54,8 +54,10 @@ def read_grades(text: str | None) -> int | tuple[float, ...] | None:
 
 
 def promise_lines(evaluation: "Evaluation") -> list[str]:
-    """How often intervals and sets held the truth, by year, and what the grades came to."""
-    lines = []
+    """Whether probabilities mean what they say, how often intervals and sets held the truth by year, what grades came to."""
+    from rdl.evaluate.words import calibrated
+
+    lines = [f"  {sentence}" for sentence in calibrated(evaluation)]
     for coverage in evaluation.promises.coverage:
         whole = coverage.whole
         lines.append(f"  {100 * coverage.level:g} % held in {whole.share:.1%} of {whole.rows:,} rows, mean width {whole.width:.4g}")

@@ -1,4 +1,4 @@
-"""Whether what is promised beside predictions holds: coverage by cutoff and year, reliability of probabilities, rates of grades.
+"""Whether what is promised beside predictions holds: coverage by cutoff and year, rates of grades.
 
 Over time rows are not exchangeable, so no interval holds its level for sure: the report shows how often it did.
 """
@@ -15,9 +15,6 @@ from rdl.evaluate.strict import with_nan
 from rdl.model.uncertainty import Uncertainty, level_columns
 from rdl.task import Kind, Labels, Task
 from rdl.timeline import format_time
-
-BINS = 10
-"""Rows of the table of reliability, each of as many predictions."""
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -76,7 +73,6 @@ class Promises:
     """What was promised and what held; empty where nothing was promised."""
 
     coverage: tuple[Coverage, ...] = ()
-    reliability: tuple[Rate, ...] = ()
     grades: tuple[Rate, ...] = ()
 
     @staticmethod
@@ -87,7 +83,6 @@ class Promises:
                 Coverage(c["level"], _held(c["whole"]), tuple(map(_held, c["by_year"])), tuple(map(_held, c["by_cutoff"])))
                 for c in data["coverage"]
             ),
-            tuple(Rate(**with_nan(rate)) for rate in data["reliability"]),
             tuple(Rate(**with_nan(rate)) for rate in data["grades"]),
         )
 
@@ -104,7 +99,7 @@ def find_promises(task: Task, labels: Labels, prediction: NDArray[Any], beside: 
     """
     if task.kind is Kind.BINARY:
         grades = () if sure.grades is None else _grades(sure.grades, prediction, labels.target)
-        return Promises((), _reliability(prediction, labels.target), grades)
+        return Promises((), grades)
     levels = sure.levels if sure.regions is not None else ()
     return Promises(tuple(_coverage(task, labels, beside, level, sure.levels[0]) for level in levels))
 
@@ -139,17 +134,6 @@ def inside_and_width(
     certain, possible = columns
     true = target == 1
     return np.asarray(((certain <= true) & (true <= possible)).all(axis=1)), (possible & ~certain).sum(axis=1).astype(np.float64)
-
-
-def _reliability(probability: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[Rate, ...]:
-    """Bins of equally many rows, from the lowest probability up."""
-    order = np.argsort(probability, kind="stable")
-    parts = [rows for rows in np.array_split(order, BINS) if len(rows)]
-    found = []
-    for i, rows in enumerate(parts, start=1):
-        low, high, mean = float(probability[rows[0]]), float(probability[rows[-1]]), float(probability[rows].mean())
-        found.append(Rate(str(i), low, high, len(rows), mean, float(target[rows].mean()), float("nan")))
-    return tuple(found)
 
 
 def _grades(grades: Grades, probability: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[Rate, ...]:

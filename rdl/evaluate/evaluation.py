@@ -19,6 +19,7 @@ from rdl.errors import DataError
 from rdl.evaluate.coverage import Promises, find_promises
 from rdl.evaluate.detail import Detail, find_detail
 from rdl.evaluate.regimes import Backtest, Regime, backtest
+from rdl.evaluate.reliability import Reliability, find_reliability
 from rdl.evaluate.strict import with_nan, without_nan
 from rdl.model import FitSettings
 from rdl.task import Kind, Labels, Task, prediction_table, with_classes
@@ -59,7 +60,8 @@ class Evaluation:
         seconds: wall time of fitting and predicting.
         predictions: entity key, cutoff and the answer's columns of the test split; not part of the JSON.
         detail: what the kind of question has beside its metrics.
-        promises: whether intervals, sets, probabilities and grades hold what they promise.
+        promises: whether intervals, sets and grades hold what they promise.
+        reliability: whether probabilities come true as often as they say, and intervals and sets at every level.
     """
 
     task: str
@@ -81,6 +83,7 @@ class Evaluation:
     predictions: pa.Table = field(repr=False, compare=False)
     detail: Detail = field(default_factory=Detail)
     promises: Promises = field(default_factory=Promises)
+    reliability: Reliability = field(default_factory=Reliability)
 
     @property
     def headline(self) -> float:
@@ -136,6 +139,7 @@ def read_evaluation(path: Path, predictions: Path) -> Evaluation:
                 "fits": tuple(raw["fits"]),
                 "detail": Detail.from_json(raw["detail"]),
                 "promises": Promises.from_json(raw["promises"]),
+                "reliability": Reliability.from_json(raw["reliability"]),
                 "predictions": pq.read_table(predictions),
             }
         )
@@ -173,6 +177,7 @@ def evaluate(
         predictions=prediction_table(database, task, found.labels.seeds, found.prediction, found.beside),
         detail=find_detail(task, found.labels, found.prediction),
         promises=find_promises(task, found.labels, found.prediction, found.beside, found.model.choices.uncertainty),
+        reliability=find_reliability(task, found.labels, found.prediction, found.raw, found.levels),
     )
 
 

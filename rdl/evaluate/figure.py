@@ -5,7 +5,8 @@ from html import escape
 
 WIDTH, HEIGHT = 640, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 120, 40, 44
-_COLOURS = ("#1f5fa8", "#c2571a", "#3b7d3c", "#7a4ea3", "#8a6d1d", "#555555")
+COLOURS = ("#1f5fa8", "#c2571a", "#3b7d3c", "#7a4ea3", "#8a6d1d", "#555555")
+"""Of lines, in their order."""
 
 
 def metric_by_cutoff(title: str, cutoffs: Sequence[str], lines: Mapping[str, Sequence[float]]) -> str:
@@ -40,7 +41,7 @@ def metric_by_cutoff(title: str, cutoffs: Sequence[str], lines: Mapping[str, Seq
         for i in sorted({0, len(cutoffs) // 2, len(cutoffs) - 1} if cutoffs else set())
     )
     for n, (name, values) in enumerate(lines.items()):
-        colour = _COLOURS[n % len(_COLOURS)]
+        colour = COLOURS[n % len(COLOURS)]
         points = [(x(i), y(v)) for i, v in enumerate(values) if v == v]  # noqa: PLR0124 (NaN)
         path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>')

@@ -8,7 +8,7 @@ In each, everything is chosen on temporal folds before `test`; the test labels a
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdl.database import Database
+from rdl.evaluate.reliability import LEVELS
 from rdl.model import FitSettings, Model, fit_model
+from rdl.model.uncertainty import Uncertainty
 from rdl.task import Labels, Split, Task, mature, split_labels, with_classes
 from rdl.timeline import format_time
 
@@ -54,6 +56,8 @@ class Backtest:
         fits: when models were fitted, microseconds UTC.
         beside: what says how sure the predictions are, as columns by name; in the rolling regime it moves on at every cutoff, with
             the labels that are known by then.
+        raw: [n, …] the blend before it was calibrated; None where it is not.
+        levels: intervals and sets at each of `LEVELS`, likewise; none where there are none.
     """
 
     labels: Labels
@@ -62,6 +66,8 @@ class Backtest:
     model: Model
     fits: tuple[int, ...]
     beside: dict[str, NDArray[Any]] = field(default_factory=dict)
+    raw: NDArray[Any] | None = None
+    levels: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def backtest(database: Database, task: Task, regime: Regime, settings: FitSettings, refit_every: int | None = None) -> Backtest:
@@ -93,18 +99,25 @@ def backtest(database: Database, task: Task, regime: Regime, settings: FitSettin
     members = {name: np.concatenate([f.members[name] for f in found]) for name in models[0].members}
     prediction = np.concatenate([f.prediction for f in found])
     labels, sizes = labels.seen_by(seeds), np.concatenate([f.sizes for f in found])
+    sure = models[0].choices.uncertainty
+    every = replace(sure, levels=LEVELS, quantiles=(), grades=None)
     if regime is Regime.ROLLING:
-        beside = _moving(models[0], labels, prediction, sizes)
+        beside, levels = (_moving(s, models[0].task, labels, prediction, sizes) for s in (sure, every))
     else:
         beside = {name: np.concatenate([f.beside[name] for f in found]) for name in found[0].beside}
-    return Backtest(labels, prediction, members, models[0], tuple(fits), beside)
+        levels = every.columns(models[0].task, prediction, sizes)
+    before = [f.raw for f in found if f.raw is not None]  # the choices were made once: all models are calibrated, or none
+    raw = np.concatenate(before) if before else None
+    return Backtest(labels, prediction, members, models[0], tuple(fits), beside, raw, levels)
 
 
-def _moving(model: Model, labels: Labels, prediction: NDArray[Any], sizes: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def _moving(
+    sure: Uncertainty, task: Task, labels: Labels, prediction: NDArray[Any], sizes: NDArray[Any]
+) -> dict[str, NDArray[Any]]:
     """The columns beside predictions in the order of their cutoffs, each from what is known of the earlier ones by then."""
-    sure, cutoff, parts = model.choices.uncertainty, labels.seeds.cutoff, []
+    cutoff, parts = labels.seeds.cutoff, []
     for now in np.unique(cutoff):
-        here, known = cutoff == now, mature(model.task, labels.seeds, int(now))
+        here, known = cutoff == now, mature(task, labels.seeds, int(now))
         moved = sure.moved(labels[known], prediction[known], sizes[known])
-        parts.append(moved.columns(model.task, prediction[here], sizes[here]))
+        parts.append(moved.columns(task, prediction[here], sizes[here]))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from rdl.database import Check, Database, Finding
 from rdl.database.checks.finding import WORDS
 from rdl.database.picture import draw
+from rdl.evaluate.curve import reliability_figures
 from rdl.evaluate.evaluation import BLEND, Evaluation
 from rdl.evaluate.figure import metric_by_cutoff
-from rdl.evaluate.words import about, means, verdict
+from rdl.evaluate.words import about, calibrated, means, verdict
 from rdl.features import FeaturePlan
 from rdl.model.registry import member
 from rdl.task import Task
@@ -68,6 +69,7 @@ def write_report(
         called=evaluations[0].called(evaluations[0].metric) if evaluations else task.metric,
         larger=LARGER_IS_BETTER[task.metric],
         figures={e.regime.value: _figures(e) for e in evaluations},
+        calibrated={e.regime.value: calibrated(e) for e in evaluations},
         features=_features(evaluations, plan or (model.plan if model else None), model),
         tables=_tables(database),
         findings=[_finding(f) for f in database.findings if f.check is not Check.UNREAD],
@@ -90,7 +92,8 @@ def _figures(e: Evaluation) -> dict[str, str]:
     cutoffs = [c.cutoff[:10] for c in e.by_cutoff]
     drawn = metric_by_cutoff(f"{e.called(e.metric)} by cutoff", cutoffs, {BLEND: [c.metric for c in e.by_cutoff]})
     lines = {"label": [c.target for c in e.by_cutoff], "prediction": [c.prediction for c in e.by_cutoff]}
-    return {"metric": drawn, "means": metric_by_cutoff("Mean label and mean prediction by cutoff", cutoffs, lines)}
+    over = {"metric": drawn, "means": metric_by_cutoff("Mean label and mean prediction by cutoff", cutoffs, lines)}
+    return {**over, "curves": "".join(f'<figure class="curve">{f}</figure>' for f in reliability_figures(e.reliability, e.kind))}
 
 
 def _features(evaluations: Sequence[Evaluation], plan: FeaturePlan | None, model: "Model | None") -> list[tuple[str, float, str]]:

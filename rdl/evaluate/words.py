@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rdl.evaluate.evaluation import Evaluation
 from rdl.evaluate.regimes import Regime
+from rdl.evaluate.reliability import ALL, LIKELIEST, Curve
 from rdl.model.settings import GROUPS
 from rdl.task import Kind, Task
 from rdl.task.metrics import LARGER_IS_BETTER
@@ -52,7 +53,13 @@ def verdict(evaluations: Sequence[Evaluation]) -> list[str]:
     """What a reader should take away."""
     said = []
     for evaluation in evaluations:
-        said += [_headline(evaluation), *_baseline(evaluation), *_kind(evaluation), *_networks(evaluation)]
+        said += [
+            _headline(evaluation),
+            *_baseline(evaluation),
+            *_kind(evaluation),
+            *_networks(evaluation),
+            *calibrated(evaluation)[:1],
+        ]
     said += _decay(evaluations)
     gaps = [e.facts["population_gap"]["sentence"] for e in evaluations if "population_gap" in e.facts]
     return said + [f"Beware: {sentence}." for sentence in dict.fromkeys(gaps)]
@@ -80,6 +87,37 @@ def _baseline(e: Evaluation) -> list[str]:
     if gain <= 0:
         return [f"The {BASELINE} columns alone reach {alone:.4f}: what happened to them adds nothing here."]
     return [f"The {BASELINE} columns alone reach {alone:.4f}; what happened to them adds {gain:.4f}."]
+
+
+def calibrated(e: Evaluation) -> list[str]:
+    """Whether probabilities mean what they say, in sentences: the answer's, or the likeliest class's, or all labels'."""
+    curves = e.reliability.headline
+    if not curves:
+        return []
+    now = curves[False]
+    said = [f"{_off(now)}{_aslant(now)}."]
+    if True in curves:
+        before = curves[True]
+        change = (
+            f"{100 * before.error:.1f} to {100 * now.error:.1f} points, the Brier score from {before.brier:.4f} to {now.brier:.4f}"
+        )
+        said.append(f"Calibration, which was fitted before the test date, takes the error from {change}.")
+    return [*said, f"The Brier score is {now.brier:.4f}."] if len(said) == 1 else said
+
+
+def _off(curve: Curve) -> str:
+    """How far probabilities are off, beside what chance would make of right ones."""
+    of = {"": "Probabilities", LIKELIEST: "Probabilities of the likeliest class", ALL: "Probabilities of the labels"}[curve.of]
+    chance = f"{100 * curve.chance:.1f} would be chance alone"
+    verdict = f"no more than chance explains ({chance})" if curve.fair else chance
+    return f"{of} are {100 * curve.error:.1f} points off on average (expected calibration error), {verdict}"
+
+
+def _aslant(curve: Curve) -> str:
+    """Whether probabilities that are off are so to one side."""
+    if curve.fair or abs(curve.excess) < curve.error / 2:
+        return ""
+    return f"; they are too {'high' if curve.excess > 0 else 'low'}, by {100 * abs(curve.excess):.1f} points"
 
 
 def _decay(evaluations: Sequence[Evaluation]) -> list[str]:

@@ -30,12 +30,14 @@ class Predictions:
         members: those of every member.
         beside: how sure they are, as columns [n] or [n, classes] by name: see `rdl.model.uncertainty`.
         sizes: [n, 2] how large a regression's residual was expected to be below and above.
+        raw: [n, …] the blend before it was calibrated; None where it is not.
     """
 
     prediction: NDArray[Any]
     members: Mapping[str, NDArray[Any]]
     beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     sizes: NDArray[np.float64] = field(default_factory=lambda: np.ones((0, 2)))
+    raw: NDArray[Any] | None = None
 
     @property
     def lower(self) -> NDArray[np.float64] | None:
@@ -124,12 +126,14 @@ class Model:
             return Predictions(nothing, dict.fromkeys(self.fitted, nothing), beside, sizes)
         found = [self._answers(source, inputs) for _, inputs in batch.parts]
         members = {name: batch.gather([of[name] for of in found]) for name in self.fitted}
-        mixed = [self._mixed(part, inputs) for part, (_, inputs) in zip(found, batch.parts, strict=True)]
-        sure = self.choices.uncertainty
+        raw = [self._mixed(part, inputs) for part, (_, inputs) in zip(found, batch.parts, strict=True)]
+        sure, calibration = self.choices.uncertainty, self.choices.calibration
+        mixed = raw if calibration is None else [calibration.apply(part, self.task.kind) for part in raw]
         parts = zip(batch.parts, mixed, strict=True)
         sizes = batch.gather([sure.sizes(inputs.features, part) for (_, inputs), part in parts])
         prediction = batch.gather(mixed)
-        return Predictions(prediction, members, sure.columns(self.task, prediction, sizes), sizes)
+        before = None if calibration is None else batch.gather(raw)
+        return Predictions(prediction, members, sure.columns(self.task, prediction, sizes), sizes, before)
 
     def telling(self, levels: Sequence[float] | None = None, quantiles: Sequence[float] | None = None) -> "Model":
         """The same model, whose predictions have other levels of intervals or sets beside them, and other quantiles.
@@ -151,10 +155,9 @@ class Model:
         return replace(self, choices=replace(self.choices, uncertainty=told))
 
     def _mixed(self, members: Mapping[str, NDArray[Any]], inputs: Prepared) -> NDArray[Any]:
-        """[n, …] the calibrated blend."""
-        mixing, calibration = self.choices.mixing, self.choices.calibration
-        mixed = blend_groups(members, self.weights, self.task.kind, mixing, groups_of(inputs, mixing.by, self.task))
-        return mixed if calibration is None else calibration.apply(mixed, self.task.kind)
+        """[n, …] the blend, before it is calibrated."""
+        mixing = self.choices.mixing
+        return blend_groups(members, self.weights, self.task.kind, mixing, groups_of(inputs, mixing.by, self.task))
 
     def _answers(self, source: Source, inputs: Prepared) -> dict[str, NDArray[Any]]:
         """Every member's predictions of one part, whose candidates are let go when it is done."""

@@ -7,6 +7,8 @@ import pyarrow as pa
 
 from rdl.evaluate import AtCutoff, Evaluation, Regime, score
 from rdl.evaluate.detail import find_detail
+from rdl.evaluate.reliability import LEVELS, find_reliability
+from rdl.model.uncertainty import level_columns
 from rdl.task import METRICS, Kind, Labels, Lists, Seeds, Task
 
 NAN = float("nan")
@@ -48,7 +50,17 @@ def told(task: Task, labels: Labels, prediction: np.ndarray, nothing: bool = Fal
         seconds=1.0,
         predictions=pa.table({"user": ["u1"], "cutoff": [0], "prediction": [0.5]}),
         detail=find_detail(task, labels, prediction),
+        reliability=find_reliability(task, labels, prediction, *before(task, prediction)),
     )
+
+
+def before(task: Task, prediction: np.ndarray) -> tuple[np.ndarray | None, dict[str, np.ndarray] | None]:
+    """Probabilities that are to be calibrated, or intervals at every level."""
+    if task.kind is Kind.REGRESSION:
+        names = [level_columns(task.kind, level, LEVELS[0]) for level in LEVELS]
+        pairs = zip(names, LEVELS, strict=True)
+        return None, {n: prediction + side * level for (low, high), level in pairs for n, side in ((low, -1), (high, 1))}
+    return prediction * 0.9 if task.kind in (Kind.BINARY, Kind.MULTICLASS, Kind.MULTILABEL) else None, None
 
 
 def example(task: Task, kind: Kind, nothing: bool = False) -> tuple[Task, Evaluation]:

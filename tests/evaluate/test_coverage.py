@@ -40,14 +40,12 @@ def test__find_promises__intervals__are_counted_by_year_and_cutoff():
     assert Promises.from_json(json.loads(json.dumps(without_nan(asdict(found))))) == found
 
 
-def test__find_promises__probabilities__have_a_table_of_reliability_and_of_grades():
+def test__find_promises__probabilities__have_a_table_of_grades():
     probability = np.linspace(0.005, 0.995, 1000)
     target = (np.random.default_rng(0).random(1000) < probability).astype(float)
     sure = Uncertainty(grades=Grades((0.5, 0.9), (10, 10, 10), (0.2, 0.6, 0.95)))
     task = replace(TASK, kind=Kind.BINARY, metric="roc_auc")
     found = find_promises(task, labels(target), probability, {}, sure)
-    assert [r.rows for r in found.reliability] == [100] * 10
-    assert all(abs(r.predicted - r.observed) < 0.15 for r in found.reliability)
     assert [g.rows for g in found.grades] == [500, 404, 96]
     assert [g.expected for g in found.grades] == [0.2, 0.6, 0.95]
     assert found.grades[0].observed < found.grades[1].observed < found.grades[2].observed
@@ -65,25 +63,17 @@ def test__inside_and_width__classes__are_held_where_all_of_them_are(kind, target
     assert [column.tolist() for column in found] == [inside, width]
 
 
-class _Model:
-    """What `_moving` reads of a model."""
-
-    def __init__(self, task, sure):
-        self.task = task
-        self.choices = type("Choices", (), {"uncertainty": sure})
-
-
 def test__rolling__intervals__move_on_only_with_labels_that_are_mature():
     task = replace(TASK, kind=Kind.REGRESSION, horizon=20 * DAY, every=10 * DAY, lag=0)
     start = parse_time("2025-05-01")
     cutoff = np.repeat(start + 10 * DAY * np.arange(6), 200)
     target = np.random.default_rng(0).normal(size=len(cutoff)) * np.where(cutoff > start + 5 * DAY, 10.0, 1.0)
     sure = Uncertainty(Intervals(Window.of(np.random.default_rng(1).normal(size=2000), np.full(2000, start - 30 * DAY)), None))
-    found = _moving(_Model(task, sure), labels(target, cutoff), np.zeros(len(cutoff)), np.ones((len(cutoff), 2)))
+    found = _moving(sure, task, labels(target, cutoff), np.zeros(len(cutoff)), np.ones((len(cutoff), 2)))
     width = (found["upper"] - found["lower"]).reshape(6, 200)[:, 0]
     assert width[:2] == pytest.approx(3.3, abs=0.3)
     assert width[2] == pytest.approx(3.3, abs=0.3)  # only labels of the first cutoff, as calm as before, are known by then
     assert width[3] > 1.4 * width[2]  # those of the second, ten times as wild, are known now
     other = np.where(cutoff >= start + 20 * DAY, target + 1e3, target)  # unknown at the fourth cutoff
-    again = _moving(_Model(task, sure), labels(other, cutoff), np.zeros(len(cutoff)), np.ones((len(cutoff), 2)))
+    again = _moving(sure, task, labels(other, cutoff), np.zeros(len(cutoff)), np.ones((len(cutoff), 2)))
     assert np.array_equal(again["upper"][:800], found["upper"][:800])

@@ -26,6 +26,16 @@ document.body.dataset.images = [...document.images].every(i => i.complete && i.n
 document.body.dataset.asked = performance.getEntriesByType('resource').filter(r => !r.name.startsWith('data:')).length;
 </script>"""
 
+_CHANGE = "Calibration, which was fitted before the test date, takes the error from"
+CALIBRATION = {
+    Kind.BINARY: ("Probabilities are", "points off on average (expected calibration error)", _CHANGE, "before calibration"),
+    Kind.MULTICLASS: ("Probabilities of the likeliest class are", _CHANGE, "Reliability of classes"),
+    Kind.MULTILABEL: ("Probabilities of the labels are", _CHANGE, "Reliability of labels"),
+    Kind.REGRESSION: ("Intervals by level", "promised held rows mean width 50 %"),
+    Kind.RECOMMENDATION: (),
+}
+"""What a reader finds of calibration."""
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Database:
@@ -86,6 +96,9 @@ def test__page__any_kind__is_whole_and_fits(world: Database, task: Task, kind: K
     ):
         assert heading in text
     assert "Mean label and mean prediction by cutoff" in text
+    for words in CALIBRATION[kind]:
+        assert words in " ".join(text.split())
+    assert ("Calibration: what was said" in text) == bool(CALIBRATION[kind])
     assert "entity (baseline)" in " ".join(text.split())
     assert world.fingerprint in text
     assert " nan" not in text.lower()

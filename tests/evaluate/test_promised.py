@@ -33,7 +33,7 @@ def held(project, name, rows=12_000):
     model = fit_model(database, task, task.validate, replace(QUICK, rows=rows))
     labels = split_labels(database, task, Split.VALIDATION)
     told = model.predict(database, labels.seeds)
-    for beside in (told.beside, _moving(model, labels, told.prediction, told.sizes)):
+    for beside in (told.beside, _moving(model.choices.uncertainty, task, labels, told.prediction, told.sizes)):
         found = find_promises(task, labels, told.prediction, beside, model.choices.uncertainty)
         yield found.coverage[0]
 

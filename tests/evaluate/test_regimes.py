@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from rdl.boost.calibration import Calibration
 from rdl.database import Database
 from rdl.errors import DataError
 from rdl.evaluate import Regime, evaluate, read_evaluation, write_report
@@ -60,6 +61,23 @@ def test__evaluate__files__hold_what_was_found(world: Database, tmp_path: Path) 
     assert written.num_rows == found.rows
     assert set(found.metrics) == {"entity", "features", "blend"}
     assert found.fits == (format_time(task.test),)
+    nominal = next(at for at in found.reliability.levels if at.level == 0.9)
+    assert (nominal.rows, nominal.share) == (found.rows, found.promises.coverage[0].whole.share)
+
+
+@pytest.mark.slow
+def test__backtest__calibrated_blend__is_told_as_it_was_before(world: Database) -> None:
+    task = find_task(world, "active")
+    found = backtest(world, task, Regime.FRESH, ENTITY)
+    for calibration in (None, Calibration(0.5, (0.25,))):
+        model = replace(found.model, choices=replace(found.model.choices, calibration=calibration))
+        told = model.predict(world, found.labels.seeds)
+        if calibration is None:
+            assert told.raw is None
+            plain = told.prediction
+        else:
+            assert np.array_equal(told.raw, plain)
+            assert np.array_equal(told.prediction, calibration.apply(plain, task.kind))
 
 
 def test__read_evaluation__broken_file__is_refused(tmp_path: Path) -> None:
