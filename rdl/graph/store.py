@@ -114,7 +114,7 @@ def link_tables(tables: Mapping[str, NodeTable], references: Sequence[EdgeType])
         place = placed[child]
         placed[child] += 1
         check_references(tables[child].keys[:, place], tables[parent].rows, f"reference {child}.{column} -> {parent}")
-        csc = build_csc(np.ascontiguousarray(tables[child].keys[:, place]), tables[parent].rows, tables[child].time)
+        csc = build_csc(tables[child].keys[:, place], tables[parent].rows, tables[child].time)
         links.append(Link(child, column, parent, place, csc))
     return tuple(links)
 

@@ -3,29 +3,24 @@
 `python tests/benchmarks/graph_build.py [--rows N | --large]` prints one JSON object a line. `--large` is 100M rows in 8 tables.
 Each case is timed by the wall and by the processor (DuckDB's threads included), which other work on the machine does not lengthen
 as much. Peak memory is the process's so far, mapped files included; the tables are made and ingested in a process of its own, and
-the sort alone is measured in another.
+the sort alone is measured in another (graph_sort.py).
 """
 
 import argparse
-import json
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from measuring import measure, report
 from synthetic import DAY, SPAN, START, connect, generate, literal
 
 from rdl.database import open_database
 from rdl.graph import GraphStore, Sampler, build_graph
 from rdl.graph.csc import build_csc
-from rdl.graph.store import link_tables
 from rdl.project import open_project
 
 SETTINGS = """
@@ -104,30 +99,6 @@ def write_large(folder: Path) -> None:
     open_database(open_project(folder))
 
 
-def measure(case: str, work: Callable[[], Any]) -> Any:
-    """Run, print seconds and peak memory, and return what the work returned."""
-    wall, processor = time.perf_counter(), time.process_time()
-    result = work()
-    report(case, time.perf_counter() - wall, "s")
-    report(f"{case}, processor", time.process_time() - processor, "s")
-    return result
-
-
-def report(case: str, value: float, unit: str) -> None:
-    """One line of JSON."""
-    line = {"name": "graph_build", "case": case, "value": round(value, 4), "unit": unit, "peak_mib": round(peak())}
-    print(json.dumps(line), flush=True)
-
-
-def peak() -> float:
-    """The most memory this process has used, MiB. (`ru_maxrss` of a child knows its parent's too.)"""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def opening(folder: Path, store: GraphStore) -> None:
     """Report the graph's size, and what it takes to open it and to prove its order."""
     report("size", sum(path.stat().st_size for path in (store.folder or folder).glob("*")) / 2**20, "MiB")
@@ -139,19 +110,6 @@ def opening(folder: Path, store: GraphStore) -> None:
     measure("sampler, proving the order of every edge", lambda: Sampler(store, "users", [128, 64]))
 
 
-def sorting(store: GraphStore) -> None:
-    """The sort alone."""
-    build_csc(np.zeros(1, np.int32), 1, np.zeros(1, np.int64))  # compile
-    report("before the sorts", 0, "s")
-    tables = {name: table for name, table in store.tables.items() if table.keys.shape[1] or name in ("users", "items")}
-    references = [x.upward for x in store.links]
-    measure("counting sort, all 4 edge types of 2 references", lambda: link_tables(tables, references))
-    facts, users = store.tables["facts"], store.tables["users"].rows
-    order = np.random.default_rng(0).permutation(facts.rows)
-    user, moment = np.ascontiguousarray(facts.keys[order, 0]), facts.time[order]
-    measure("counting sort, 2 edge types of one reference, rows shuffled", lambda: build_csc(user, users, moment))
-
-
 def main() -> None:
     """Measure all cases."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -159,13 +117,9 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="100M rows in 8 tables")
     parser.add_argument("--more", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--sort", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.write:
         write_large(options.write) if options.large else write_project(options.write, options.rows, options.more)
-        return
-    if options.sort:
-        sorting(GraphStore.open(options.sort))
         return
     build_csc(np.zeros(1, np.int32), 1, np.zeros(1, np.int64))  # compile
     with tempfile.TemporaryDirectory() as name:
@@ -180,7 +134,7 @@ def main() -> None:
         more = open_database(open_project(folder))
         measure("1 % more facts, extended", lambda: build_graph(more, folder / "graph"))
         measure("1 % more facts, built anew", lambda: build_graph(more, folder / "anew"))
-        subprocess.run([sys.executable, __file__, "--sort", str(store.folder)], check=True)
+        subprocess.run([sys.executable, Path(__file__).parent / "graph_sort.py", str(store.folder)], check=True)
 
 
 if __name__ == "__main__":
