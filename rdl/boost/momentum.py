@@ -39,24 +39,19 @@ def tree_weights(rounds: int) -> Float64:
 
 
 class Ahead:
-    """F and G of rows, followed from what XGBoost says of all trees so far, each counted once."""
+    """F and G of rows, followed from what XGBoost says of all trees so far, each counted once.
 
-    def __init__(self) -> None:
-        self.started = False
+    Attributes:
+        now, ahead: [n, k] F and G after the rounds that were followed.
+    """
+
+    def __init__(self, start: Float64) -> None:
+        """Margins [n, k] before the first round."""
         self._size = 1.0
+        self._sum = self.now = self.ahead = start
 
-    def follow(self, total: Float64, start: Float64) -> None:
-        """Take in the trees of one more round.
-
-        Args:
-            total: [n, k] the sum of all trees, and where the margins start.
-            start: [k] where they do.
-        """
-        if not self.started:
-            self.started = True
-            self._sum = self.now = self.ahead = np.broadcast_to(start, total.shape)
-            if np.array_equal(total, self._sum):
-                return  # there is no tree yet
+    def follow(self, total: Float64) -> None:
+        """Take in the trees of one more round, whatever they say: [n, k] the sum of all trees, and where the margins start."""
         before, self.now = self.now, self.ahead + (total - self._sum)
         after = (1 + np.sqrt(1 + 4 * self._size**2)) / 2
         self.ahead = self.now + (self._size - 1) / after * (self.now - before)

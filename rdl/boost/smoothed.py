@@ -117,14 +117,14 @@ class _Run:
         self._weight = weight[:, None]
         self.start = loss.start(target[weight > 0])
         self._margin = np.zeros_like(target)
-        self._own: Ahead | None = Ahead() if momentum else None
-        self._later: Ahead | None = Ahead() if momentum else None
+        self._own = self._ahead(target) if momentum else None
+        self._later = self._ahead(watched.target) if momentum and watched is not None else None
 
     def objective(self, predicted: NDArray[Any], _: "xgboost.DMatrix") -> tuple[Float64, Float64]:
         """Gradient and curvature [n, k] by the margins."""
         margin = self._shaped(predicted, self._target)
         if self._own is not None:
-            margin = self._own.ahead if self._own.started else self._followed(self._own, margin)
+            margin = self._own.ahead
         z = self._smoothing.push(margin)
         gradient = self._smoothing.pull(self._weight * self._loss.gradient(z, self._target))
         curvature = self._smoothing.pull(self._weight * self._loss.curvature(z, self._target))
@@ -142,11 +142,15 @@ class _Run:
         z = self._watched.smoothing.push(whole)[len(self._margin) :]
         return "loss", float(self._loss.judge(z, self._watched.target).mean())
 
-    def _followed(self, ahead: Ahead | None, margin: Float64) -> Float64:
-        """The margins after so many rounds."""
+    def _ahead(self, like: Float64) -> Ahead:
+        return Ahead(np.broadcast_to(self.start, like.shape))
+
+    @staticmethod
+    def _followed(ahead: Ahead | None, margin: Float64) -> Float64:
+        """The margins after one more round."""
         if ahead is None:
             return margin
-        ahead.follow(margin, self.start)
+        ahead.follow(margin)
         return ahead.now
 
     def _shaped(self, predicted: NDArray[Any], like: Float64) -> Float64:

@@ -20,6 +20,14 @@ Budget = Annotated[str | None, typer.Option("--budget", help="Wall time that fit
 Members = Annotated[
     str | None, typer.Option("--members", help="Members or groups, separated by commas: entity, features, sage, boost, gnn.")
 ]
+BlendBy = Annotated[
+    str,
+    typer.Option(
+        "--blend-by",
+        metavar="COLUMN",
+        help="Weigh members apart by the value of a categorical feature, or by `horizon`: how old the database is.",
+    ),
+]
 Version = Annotated[str, typer.Option("--model", help="An alias or version of the registered model.")]
 
 
@@ -31,6 +39,7 @@ def train(
     seed: Seed = 0,
     budget: Budget = None,
     members: Members = None,
+    blend_by: BlendBy = "",
     intervals: Intervals = None,
     grades: Grades = None,
     as_json: Json = False,
@@ -42,7 +51,7 @@ def train(
 
     with progress():
         database, found = open_task(project, home, task)
-        settings = _settings(seed, budget, members, intervals, grades)
+        settings = _settings(seed, budget, members, blend_by, intervals, grades)
         until = moment(as_of, database)
         model = fit_model(database, found, until, settings)
         folder = database.project.home / "models" / found.name / format_time(until).replace(":", "-")
@@ -82,6 +91,7 @@ def evaluate(
     seed: Seed = 0,
     budget: Budget = None,
     members: Members = None,
+    blend_by: BlendBy = "",
     intervals: Intervals = None,
     grades: Grades = None,
     refit_every: Annotated[
@@ -101,7 +111,7 @@ def evaluate(
         regimes = named or regimes_for(chosen)
         if out is not None and len(regimes) > 1:
             raise UsageError("--out holds one regime's predictions", where="rdl evaluate", fix="name one regime with --regime")
-        settings = _settings(seed, budget, members, intervals, grades)
+        settings = _settings(seed, budget, members, blend_by, intervals, grades)
         found = [backtest(database, chosen, name, settings, refit_every) for name in regimes]
         if out is not None:
             found[0].write_predictions(out)
@@ -171,14 +181,16 @@ def serve(
         start(open_project(project, home), task, host, port, model, waiting)
 
 
-def _settings(seed: int, budget: str | None, members: str | None, intervals: str | None, grades: str | None) -> "FitSettings":
+def _settings(
+    seed: int, budget: str | None, members: str | None, blend_by: str, intervals: str | None, grades: str | None
+) -> "FitSettings":
     from rdl.model import FitSettings, resolve_members
     from rdl.timeline import SECOND, parse_duration
 
     names = resolve_members([m.strip() for m in members.split(",")]) if members is not None else ()
     seconds = parse_duration(budget) / SECOND if budget is not None else None
     levels, wanted = read_shares(intervals, "--intervals"), read_grades(grades)
-    return FitSettings(seed=seed, budget_s=seconds, members=names, intervals=levels, grades=wanted)
+    return FitSettings(seed=seed, budget_s=seconds, members=names, blend_by=blend_by, intervals=levels, grades=wanted)
 
 
 def _regime(name: str) -> "Regime":

@@ -61,8 +61,8 @@ class SentenceEmbedder:
         self.name, self.width = name, int(self._model.get_sentence_embedding_dimension())
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """float32[n, width]."""
-        found = self._model.encode(list(texts), convert_to_numpy=True, show_progress_bar=False)
+        """float32[n, width]; each text alone, for what it is padded to and stands beside would change its last bits."""
+        found = self._model.encode(list(texts), batch_size=1, convert_to_numpy=True, show_progress_bar=False)
         return np.asarray(found, np.float32).reshape(len(texts), self.width)
 
 

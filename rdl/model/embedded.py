@@ -40,6 +40,8 @@ STOPPING = 0.2
 """Share of these, the newest of them, that say when to stop."""
 WIDTH = 16
 """Components that are kept, at most."""
+DECIMALS = 3
+"""Of a component, whose spread is 1: a network's last bits vary with the seeds that it embeds together, and trees tell them."""
 _FILE = "embedded.json"
 
 
@@ -60,12 +62,13 @@ class Embedding:
     axes: Float64
 
     def of(self, inputs: Prepared, source: Source) -> Float32:
-        """float32 [n, width]; rows before `start` are empty."""
+        """float32 [n, width], rounded; rows before `start` are empty."""
         seeds = inputs.seeds
         found = np.full((len(seeds), self.axes.shape[1]), np.nan, dtype=np.float32)
         later = np.flatnonzero(seeds.as_of >= self.start)
         if self.network is not None and len(later):
-            found[later] = (self.network.embed(source.graph, seeds[later], inputs.history) - self.mean) @ self.axes
+            hidden = self.network.embed(source.graph, seeds[later], inputs.history)
+            found[later] = np.round((hidden - self.mean) @ self.axes, DECIMALS)
         return found
 
     def beside(self, matrix: Matrix, columns: Float32) -> Matrix:

@@ -14,9 +14,10 @@ import numpy as np
 from rdl.boost import Blend, Mixing, blend_groups, fit_blend, fit_groups
 from rdl.boost.calibration import fit_calibration
 from rdl.database import Database
+from rdl.errors import UsageError
 from rdl.model.cache import cached_choices, cached_model, fit_key
 from rdl.model.fitted import Model
-from rdl.model.grouping import grouped
+from rdl.model.grouping import grouped, groups_of
 from rdl.model.member import Prediction
 from rdl.model.registry import member, members_for
 from rdl.model.residuals import fit_uncertainty
@@ -97,11 +98,10 @@ def choose(training: Training) -> tuple[Choices, Training]:
 
     Raises:
         TaskError: no fold can be made: the labels of the first cutoffs hold one class only.
+        UsageError: rows cannot be told apart by `blend_by`; told before anything is fitted.
     """
     task, settings = training.source.task, training.settings
-    if task.kind is not Kind.RECOMMENDATION:
-        training = training.only(select_features(training.source.plan, training.earliest(), training.context(0.5)))
-    training, trials = _searched(training)
+    training, trials = _searched(_selected(training))
     folds = training.folds()
     chosen: dict[str, Mapping[str, Any]] = {}
     parts: dict[str, list[Prediction]] = {}
@@ -122,6 +122,18 @@ def choose(training: Training) -> tuple[Choices, Training]:
     uncertainty = fit_uncertainty(folds[-shared:], calibrated, training.context(0.5))
     plan, candidates, tried = training.source.plan, training.source.candidates, tuple(asdict(trial) for trial in trials)
     return Choices(plan, weights, chosen, losses, len(labels), candidates, tried, calibration, uncertainty, found.mixing), training
+
+
+def _selected(training: Training) -> Training:
+    """The training with the features that are worth computing, and what the blend's weights are told apart by."""
+    by, task = training.settings.blend_by, training.source.task
+    if task.kind is Kind.RECOMMENDATION:
+        if by:
+            raise UsageError("ranked lists are not blended", where="blend_by", fix="leave it out")
+        return training
+    earliest = training.earliest()
+    groups_of(earliest.inputs, by, task)
+    return training.only(select_features(training.source.plan, earliest, training.context(0.5)))
 
 
 def _searched(training: Training) -> tuple[Training, tuple[Trial, ...]]:

@@ -82,7 +82,8 @@ def search_plan(plan: FeaturePlan, folds: Sequence[FoldExamples], context: Conte
     trials: list[Trial] = []
     losses = _losses(plan, ready, context)
     while True:
-        found = [(name, smaller, _losses(smaller, ready, context)) for name, smaller in _smaller(plan) if _before(ends)]
+        plans = _smaller(plan, context.settings.blend_by)
+        found = [(name, smaller, _losses(smaller, ready, context)) for name, smaller in plans if _before(ends)]
         tried = _compared([(name, less - losses) for name, _, less in found], cutoff)
         best = min(range(len(tried)), key=lambda i: tried[i].change + ERRORS * tried[i].error, default=None)
         if best is None or tried[best].change + ERRORS * tried[best].error >= 0 or not _before(ends):
@@ -102,15 +103,18 @@ def told(trials: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"  {len(trials)} smaller plans were tried on the folds, {len(taken)} of them clearly better", *left]
 
 
-def _smaller(plan: FeaturePlan) -> list[tuple[str, FeaturePlan]]:
-    """What can be left out: each family but the entity's own columns and the calendar, and the walks longer than one reference."""
+def _smaller(plan: FeaturePlan, stays: str = "") -> list[tuple[str, FeaturePlan]]:
+    """What can be left out: each family but the entity's own columns and the calendar, and the walks longer than one reference.
+
+    The feature called `stays` is always left in.
+    """
     found = [(family, plan.drop(family)) for family in plan.families if family not in OWN]
     walked = depths(plan)
     found += [
         (f"walks over {depth} references", plan.only({name for name, d in walked.items() if d < depth}))
         for depth in sorted({d for d in walked.values() if d > 1})
     ]
-    return [(name, smaller) for name, smaller in found if smaller.features]
+    return [(name, plan.only({*(f.name for f in smaller.features), stays})) for name, smaller in found if smaller.features]
 
 
 def depths(plan: FeaturePlan) -> dict[str, int]:

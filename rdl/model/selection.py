@@ -1,7 +1,8 @@
 """Which of the planned features are worth computing.
 
 A short fit on the rows that are older than every fold's later rows; what it gains nothing from is dropped from the plan, and is
-then computed neither for training nor for scoring. The entity's own columns and the calendar stay: a member reads them alone.
+then computed neither for training nor for scoring. The entity's own columns and the calendar stay, which a member reads alone,
+and what the blend's weights are told apart by.
 """
 
 import logging
@@ -31,7 +32,7 @@ def select_features(plan: FeaturePlan, earliest: Examples, context: Context) -> 
     weight = recency_weight(earliest.inputs.seeds.cutoff, context.boost.half_life)
     target = shaped_target(earliest, context)
     kept = select_columns(matrix, target, context.kind, context.metric, context.boost, context.settings.seed, weight)
-    names = {matrix.names[i] for i in kept} | {f.name for f in plan.features if f.family in OWN}
+    names = {matrix.names[i] for i in kept} | {f.name for f in plan.features if f.family in OWN} | {context.settings.blend_by}
     pruned = plan.only(names)
     log.info("features: %d of %d kept", len(pruned.features), len(plan.features))
     return pruned

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from rdl.boost import BoostSettings, Matrix
 from rdl.boost.losses import loss_of
-from rdl.boost.momentum import momenta, settled, tree_weights
+from rdl.boost.momentum import Ahead, momenta, settled, tree_weights
 from rdl.boost.smoothed import Watched, fit_smoothed, margins
 from rdl.boost.smoothing import Links, Past, Smoothing
 from rdl.task import Kind
@@ -142,6 +142,13 @@ def test__momentum__settled_trees_are_what_every_round_was_scored_by__and_it_get
         assert ends[True] < ends[False] - 0.05
     assert np.allclose(tree_weights(3)[-1], 1)
     assert np.all(np.diff(momenta(30)) > 0)
+
+
+def test__momentum__a_round_whose_tree_says_nothing_of_the_rows__is_a_round():
+    trees, rows = np.array([0.0, 1.0, -2.0, 0.0, 0.5]), Ahead(np.full((1, 1), 3.0))
+    for rounds, whole in enumerate(3.0 + np.cumsum(trees), start=1):
+        rows.follow(np.full((1, 1), whole))
+        assert rows.now.item() == pytest.approx(3.0 + tree_weights(rounds) @ trees[:rounds])
 
 
 def test__momentum__watched_rows_are_scored_by_what_is_settled():

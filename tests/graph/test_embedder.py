@@ -39,7 +39,8 @@ class Model:
     def get_sentence_embedding_dimension(self):
         return 2
 
-    def encode(self, texts, **_):
+    def encode(self, texts, batch_size, **_):
+        assert batch_size == 1, "beside others a text is padded, and its vector's last bits change"
         self.asked.append(texts)
         return np.array([[len(text), text.count("a")] for text in texts], np.float64)
 

@@ -54,6 +54,7 @@ def test__embedding__rows_it_embeds__lie_after_everything_its_network_learned_fr
         assert training.examples.inputs.seeds.as_of[embedded].min() > last_read
         earlier = columns[~embedded]
         assert np.isnan(earlier).all()
+        assert np.array_equal(columns[embedded], np.round(columns[embedded], 3)), "last bits vary with the batch"
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ from rdl.boost import Blend, Mixing, blend, blend_groups, fit_groups
 from rdl.errors import UsageError
 from rdl.model import fit_model, load_model, save_model
 from rdl.model.grouping import groups_of
+from rdl.model.recipe import choose
+from rdl.model.training import Training, prepare_training
 from rdl.task import Kind, Seeds, find_task, labels_at
 from tests.model.world import CUTOFF, SMALL, tables, write
 
@@ -43,6 +45,28 @@ def test__fit_groups__members_good_in_groups_of_their_own__are_weighed_there() -
     even = blend(members, whole.weights, Kind.REGRESSION)
     assert np.abs(mixed - target)[20:].mean() < 0.5 * np.abs(even - target)[20:].mean()
     assert np.array_equal(mixed[:20], even[:20])
+
+
+def test__choose__by_a_category_that_selection_would_drop__keeps_it_or_refuses_it_before_any_fold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, kept = write(tmp_path / "p", tables()), []
+    monkeypatch.setattr(Training, "folds", lambda self: kept.append(self.source.plan) or pytest.fail("stop"))
+    few = replace(SMALL, members=("features",), plan_depth=1, boost=replace(SMALL.boost, columns=3))  # type: ignore[type-var]
+
+    def told(by: str) -> Training:
+        return prepare_training(world, find_task(world, "spend"), CUTOFF, replace(few, blend_by=by), 0)
+
+    with pytest.raises(UsageError, match="no categorical feature 'town'"):
+        choose(told("town"))
+    assert not kept
+    with pytest.raises(pytest.fail.Exception):
+        choose(told(""))
+    plain = {f.name for f in kept[0].features}
+    dropped = next(name for name in told("").earliest().inputs.features.category_names if name not in plain)
+    with pytest.raises(pytest.fail.Exception):
+        choose(told(dropped))
+    assert {f.name for f in kept[1].features} - plain == {dropped}
 
 
 @pytest.mark.slow

@@ -129,7 +129,7 @@ def test__settings__search__follows_the_budget_unless_told(asked: bool | None, b
 
 def test__choose__with_the_search__keeps_its_plan_and_what_was_tried(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "ERRORS", -100.0)  # whatever is tried is taken
-    monkeypatch.setattr(search, "_smaller", lambda plan: [(f, plan.drop(f)) for f in {"windows", "world"} & set(plan.families)])
+    monkeypatch.setattr(search, "_smaller", lambda plan, _: [(f, plan.drop(f)) for f in {"windows", "world"} & set(plan.families)])
     choices, narrowed = choose(replace(training, settings=replace(training.settings, search=True)))
     assert choices.plan == narrowed.source.plan
     taken = {t["without"] for t in choices.trials if t["taken"]}
