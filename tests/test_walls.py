@@ -13,7 +13,8 @@ TREES = {file.relative_to(ROOT).as_posix(): ast.parse(file.read_text(encoding="u
 
 # From the bottom of the street to its top; houses of one storey do not know each other.
 STOREYS = [
-    {"errors"},
+    {"errors", "process"},
+    {"lock"},
     {"timeline"},
     {"project"},
     {"database"},

@@ -2,18 +2,25 @@
 
 Every decision is written on the version it is about, as tags and as a line of its description; the registered model remembers who
 held the alias before, so that a rollback finds the way.
+
+A version is judged without a lock, for that may take minutes. Then, under one, it is looked again who is champion: where that is
+another by now, the version is judged against that one. Two machines that share a server share no lock: between the look and the
+move, which are one request apart, the other may move the alias, and the later move counts.
 """
 
 import json
 import logging
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rdl.database import Database
 from rdl.errors import GateError, UsageError
+from rdl.lock import locked
 from rdl.mlops.gate import Decision, GateSettings, decide
 from rdl.mlops.registry import CHAMPION, Version, find_alias, find_version, versions
-from rdl.mlops.store import find_store
+from rdl.mlops.store import Store, find_store, safe_name
 from rdl.project import Project
 from rdl.task import Task
 
@@ -27,6 +34,8 @@ PROMOTED, REFUSED, FORCED, ROLLED_BACK, RESTORED = "promoted", "refused", "force
 BEFORE = "rdl.champions"
 """The tag of a registered model with the versions that held the alias, the present one last."""
 REMEMBERED = 100
+PATIENCE_S = 60.0
+"""How long to wait for another who is moving the alias, which takes a few requests."""
 _LONGEST = 4_800  # of a tag's value
 
 
@@ -69,23 +78,35 @@ def promote(
     Raises:
         UsageError: force without a reason.
         SqlError: a query fails.
+        LockedError: another process has been moving the alias for a minute.
     """
     if force is not None and not force.strip():
         raise UsageError("no reason is given", where="--force", fix="say in a few words why the gate is not asked")
-    client = find_store(project).client()
-    holder = find_alias(client, version.name, CHAMPION)
+    store = find_store(project)
+    client = store.client()
     if force is not None:
-        return _moved(client, version, holder, FORCED, f"forced: {force.strip()}", None)
-    if holder is not None and holder.number == version.number:
-        return Promotion(promoted=True, reason="it is the champion already", champion=holder.number)
-    if version.tags.get(DECISION) == ROLLED_BACK:
-        reason = f"it was rolled back ({version.tags.get(REASON, '')}); --force brings it back"
-        return Promotion(promoted=False, reason=reason, champion=holder.number if holder else "")
+        with _turn(store, version.name):
+            holder = find_alias(client, version.name, CHAMPION)
+            return _moved(client, version, holder, FORCED, f"forced: {force.strip()}", None)
     until = database.span[1] + 1 if as_of is None else min(as_of, database.span[1] + 1)
-    decision = decide(project, database, task, version, holder, until, gate)
-    now = find_alias(client, version.name, CHAMPION)
-    if (now.number if now else "") != (holder.number if holder else ""):  # another was faster: it is the one to beat
-        return promote(project, database, task, version, gate=gate, as_of=as_of)
+    while True:
+        holder = find_alias(client, version.name, CHAMPION)
+        number = holder.number if holder else ""
+        if number == version.number:
+            return Promotion(promoted=True, reason="it is the champion already", champion=number)
+        if version.tags.get(DECISION) == ROLLED_BACK:
+            reason = f"it was rolled back ({version.tags.get(REASON, '')}); --force brings it back"
+            return Promotion(promoted=False, reason=reason, champion=number)
+        decision = decide(project, database, task, version, holder, until, gate)
+        with _turn(store, version.name):
+            now = find_alias(client, version.name, CHAMPION)
+            if (now.number if now else "") == number:
+                return _settled(client, version, holder, decision)
+        log.info("%s: another version became champion meanwhile; version %s is judged again", version.name, version.number)
+
+
+def _settled(client: "MlflowClient", version: Version, holder: Version | None, decision: Decision) -> Promotion:
+    """Do what was decided."""
     if decision.passes:
         return _moved(client, version, holder, PROMOTED, decision.reason, decision)
     _write(client, version, REFUSED, decision.reason, decision)
@@ -98,10 +119,16 @@ def rollback(project: Project, task_name: str, reason: str = "") -> Promotion:
     Raises:
         UsageError: nothing is registered.
         GateError: there was no champion before.
+        LockedError: another process has been moving the alias for a minute.
     """
-    client = find_store(project).client()
-    holder = find_version(project, task_name)
+    store = find_store(project)
     known = {version.number: version for version in versions(project, task_name)}
+    client = store.client()
+    with _turn(store, safe_name(task_name)):
+        return _back(client, find_version(project, task_name), known, f": {reason.strip()}" if reason.strip() else "")
+
+
+def _back(client: "MlflowClient", holder: Version, known: Mapping[str, Version], said: str) -> Promotion:
     line = [number for number in past_champions(client, holder.name) if number in known]
     if holder.number in line:  # what stands behind it was left by somebody who died
         line = line[: len(line) - 1 - line[::-1].index(holder.number)]
@@ -112,13 +139,17 @@ def rollback(project: Project, task_name: str, reason: str = "") -> Promotion:
             fix="promote another version: rdl promote TASK --version N",
         )
     back = known[line[-1]]
-    said = f": {reason.strip()}" if reason.strip() else ""
     client.set_registered_model_alias(holder.name, CHAMPION, back.number)
     client.set_registered_model_tag(holder.name, BEFORE, ",".join(line))
     _write(client, holder, ROLLED_BACK, f"rolled back to version {back.number}{said}", None)
     _write(client, back, RESTORED, f"champion again in place of version {holder.number}{said}", None)
     log.info("%s: rolled back from version %s to %s", holder.name, holder.number, back.number)
     return Promotion(promoted=True, reason=f"rolled back from version {holder.number}{said}", champion=back.number)
+
+
+def _turn(store: Store, name: str) -> AbstractContextManager[None]:
+    """One at a time looks who is champion and moves the alias, of all who share the store's folder of locks."""
+    return locked(store.locks / f"champion.{name}.lock", f"the champion of {name}", PATIENCE_S)
 
 
 def past_champions(client: "MlflowClient", name: str) -> list[str]:

@@ -29,12 +29,15 @@ class Store:
         artifacts: URI of the folder for files; None where a server decides.
         experiment: the experiment's name, where the project sets it; `PROJECT/TASK` otherwise.
         project: the project's name.
+        locks: a folder for locks: beside a SQLite file, so that all who use it share them; of a server in the project's home, which
+            other machines do not see.
     """
 
     uri: str
     artifacts: str | None
     experiment: str | None
     project: str
+    locks: Path
 
     @property
     def exists(self) -> bool:
@@ -45,6 +48,8 @@ class Store:
         """A client of this store; the first one ever makes the SQLite file, which takes seconds."""
         from mlflow import MlflowClient
 
+        if self.uri.startswith(_SQLITE):
+            Path(self.uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def experiment_id(self, client: "MlflowClient", task_name: str) -> str:
@@ -67,13 +72,12 @@ def find_store(project: Project) -> Store:
         ProjectError: the URI is of a kind that MLflow has given up (plain files) or that nobody knows.
     """
     uri = project.tracking.uri or f"{_SQLITE}{project.home / 'mlflow.db'}"
-    files = project.home / "mlartifacts"
+    files, locks = project.home / "mlartifacts", project.home / "locks"
     if uri.startswith(_SQLITE):
         path = project.root / uri.removeprefix(_SQLITE)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        uri, files = f"{_SQLITE}{path}", path.parent / "mlartifacts"
+        uri, files, locks = f"{_SQLITE}{path}", path.parent / "mlartifacts", path.parent / "locks"
     elif uri.startswith(_SERVERS):
-        return Store(uri, project.tracking.artifacts, project.tracking.experiment, project.name)
+        return Store(uri, project.tracking.artifacts, project.tracking.experiment, project.name, locks)
     elif not uri.startswith(_DATABASES):
         raise ProjectError(
             f"tracking uri {uri!r} is no MLflow store",
@@ -81,7 +85,7 @@ def find_store(project: Project) -> Store:
             fix="write sqlite:///.rdl/mlflow.db, or the http address of a tracking server; plain folders are no longer supported",
         )
     place = project.tracking.artifacts or Path(files).resolve().as_uri()
-    return Store(uri, place.rstrip("/"), project.tracking.experiment, project.name)
+    return Store(uri, place.rstrip("/"), project.tracking.experiment, project.name, locks)
 
 
 def safe_name(name: str) -> str:

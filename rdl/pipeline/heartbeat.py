@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rdl.pipeline.process import Process
+from rdl.process import Process
 
 log = logging.getLogger(__name__)
 

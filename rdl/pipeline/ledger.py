@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rdl.errors import PipelineError
-from rdl.pipeline.process import Process
 from rdl.pipeline.step import Done, Unit
+from rdl.process import Process
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (

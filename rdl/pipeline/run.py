@@ -18,13 +18,13 @@ from types import FrameType
 from typing import NoReturn
 
 from rdl.errors import LockedError, PipelineError, RdlError
+from rdl.lock import locked
 from rdl.pipeline.attempt import Meter, patient, perform
 from rdl.pipeline.dry_run import dry_run as plan
 from rdl.pipeline.file import Pipeline
 from rdl.pipeline.heartbeat import Heartbeat
 from rdl.pipeline.hook import describe, tell_failure
 from rdl.pipeline.ledger import Ledger, Status
-from rdl.pipeline.lock import locked
 from rdl.pipeline.plan import reads, unit_key, units, waits_for
 from rdl.pipeline.publish import publish
 from rdl.pipeline.ready import when_ready

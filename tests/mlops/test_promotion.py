@@ -1,10 +1,14 @@
 """How the alias moves, and what stays written of it."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
-from rdl.errors import GateError, UsageError
+from rdl.errors import GateError, LockedError, UsageError
+from rdl.lock import locked
 from rdl.mlops import Decision, Version, find_version, promote, rollback, versions
 from rdl.mlops.gate import Check
 from rdl.mlops.promotion import past_champions
@@ -81,6 +85,39 @@ def test__promote__another_is_faster__is_asked_against_that_one(copy, database, 
     promotion = promote(copy, database, task, slow)
     assert beaten == ["1", fast.number]
     assert (promotion.promoted, find_version(copy, "churn").number) == (False, fast.number)
+
+
+def test__promote__two_at_once__the_later_fit_is_champion_whoever_is_slower(copy, database, task, client, add, monkeypatch):
+    older, newer = add(), add()
+    both, slowly = Barrier(2), type(client).set_registered_model_alias
+
+    def decide(*told):
+        version, holder = told[3:5]
+        if holder.number == "1":
+            both.wait(30)
+        return GOOD if int(version.number) > int(holder.number) else BAD
+
+    def move(self, name, alias, number):
+        time.sleep(0.5 if number == older.number else 0.0)
+        slowly(self, name, alias, number)
+
+    monkeypatch.setattr("rdl.mlops.promotion.decide", decide)
+    monkeypatch.setattr(type(client), "set_registered_model_alias", move)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda version: promote(copy, database, task, version), (older, newer)))
+    assert find_version(copy, "churn").number == newer.number
+    assert found[1].promoted
+    assert past_champions(client, "churn") == ["1", *([older.number] if found[0].promoted else []), newer.number]
+
+
+def test__promote__alias_is_being_moved_by_a_process_that_hangs__locked(copy, add, ask, monkeypatch):
+    monkeypatch.setattr("rdl.mlops.promotion.PATIENCE_S", 0.1)
+    version, store = add(), find_store(copy)
+    with locked(store.locks / "champion.churn.lock", "it"):
+        for move in (lambda: ask(version), lambda: ask(version, force="now"), lambda: rollback(copy, "churn")):
+            with pytest.raises(LockedError, match="the champion of churn is locked"):
+                move()
+    assert ask(version).promoted
 
 
 def test__promote__gate_refuses__leaves_the_champion_and_says_why(copy, client, add, ask):

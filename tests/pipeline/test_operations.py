@@ -14,7 +14,7 @@ import pytest
 
 from rdl.errors import DataError, NotReadyError, PipelineError, TimeLimitError, UnavailableError
 from rdl.pipeline import Ledger, Status, attempt, heartbeat, read_pipeline, ready, run_pipeline
-from rdl.pipeline.process import Process
+from rdl.process import Process
 from rdl.timeline import parse_time
 from tests.pipeline.workshop import PIPELINE, STEPS, contents, halted, open_small, write_pipeline
 

@@ -10,14 +10,14 @@ import time
 import pytest
 
 from rdl.errors import LockedError
-from rdl.pipeline.lock import locked
-from rdl.pipeline.process import Process
+from rdl.lock import locked
+from rdl.process import Process
 from tests.pipeline.workshop import ROOT
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from rdl.pipeline.lock import locked
+from rdl.lock import locked
 with locked(Path(sys.argv[1]), "it"):
     print("held", flush=True)
     time.sleep(60)
@@ -82,6 +82,26 @@ def test__locked__twice_in_one_process__refused_then_free(tmp_path):
     assert found == ["refused", "taken"]
 
 
+def test__locked__holder_lets_go_while_another_waits__taken(tmp_path):
+    path, taken, let_go = tmp_path / "a.lock", threading.Event(), []
+
+    def hold():
+        with locked(path, "it"):
+            taken.set()
+            time.sleep(0.2)
+            let_go.append(False)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait()
+    with pytest.raises(LockedError), locked(path, "it", patience=0.01):
+        pass
+    with locked(path, "it", patience=30):
+        let_go.append(True)
+    assert let_go == [False, True]
+    thread.join()
+
+
 def test__locked__body_fails__free(tmp_path):
     for _ in range(2):
         with pytest.raises(ZeroDivisionError), locked(tmp_path / "a.lock", "it"):
@@ -91,7 +111,7 @@ def test__locked__body_fails__free(tmp_path):
 FORK = """
 import os, sys, time
 from pathlib import Path
-from rdl.pipeline.lock import locked
+from rdl.lock import locked
 with locked(Path(sys.argv[1]), "it"):
     child = os.fork()
     if child == 0:

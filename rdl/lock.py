@@ -9,6 +9,7 @@ later process of the same number is taken for the holder; it is there for the me
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rdl.errors import LockedError, PipelineError
-from rdl.pipeline.process import Process
+from rdl.process import Process
 
 _held: set[int] = set()
+_LOOK_S = 0.05
 
 
 def _forget() -> None:
@@ -31,27 +33,26 @@ os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
+def locked(path: Path, what: str, patience: float = 0.0) -> Iterator[None]:
     """Hold the lock at `path` while the block runs.
 
     Args:
         path: the lock's file, made where it is missing.
         what: what is locked, for the message.
+        patience: how many seconds to wait for its holder.
 
     Raises:
-        LockedError: another living process, or another thread of this one, holds it.
+        LockedError: another living process, or another thread of this one, holds it, and still does after the wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     _held.add(descriptor)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LockedError(f"{what} is locked by {_holder(path)}", where=str(path), fix="wait until it ends") from error
-        except OSError as error:
-            fix = "put the home on a file system that knows locks"
-            raise PipelineError(f"{what} cannot be locked: {error}", where=str(path), fix=fix) from error
+        until = time.monotonic() + patience
+        while not _taken(descriptor, path, what):
+            if time.monotonic() >= until:
+                raise LockedError(f"{what} is locked by {_holder(path)}", where=str(path), fix="wait until it ends")
+            time.sleep(_LOOK_S)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, _signature())
         yield
@@ -59,6 +60,18 @@ def locked(path: Path, what: str) -> Iterator[None]:
         if descriptor in _held:
             _held.discard(descriptor)
             os.close(descriptor)
+
+
+def _taken(descriptor: int, path: Path, what: str) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        fix = "put the home on a file system that knows locks"
+        raise PipelineError(f"{what} cannot be locked: {error}", where=str(path), fix=fix) from error
+    return True
 
 
 def _signature() -> bytes:
