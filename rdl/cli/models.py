@@ -46,11 +46,13 @@ def train(
 ) -> None:
     """Fit on every label that is mature, log the model, register it, and make the first version champion."""
     from rdl.mlops import log_run, promote, register
+    from rdl.mlops.store import find_store
     from rdl.model import fit_model, save_model
     from rdl.timeline import format_time
 
     with progress():
         database, found = open_task(project, home, task)
+        find_store(database.project)  # what is wrong with it is said before the fit
         settings = _settings(seed, budget, members, blend_by, intervals, grades)
         until = moment(as_of, database)
         model = fit_model(database, found, until, settings)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from rdl.database.version import code_version
 from rdl.errors import ModelFileError, UsageError, nearest
+from rdl.mlops.artifacts import reaching
 from rdl.mlops.store import Store, find_store, safe_name
 from rdl.mlops.tracking import BLEND, RunInfo
 from rdl.project import Project
@@ -197,12 +198,17 @@ def _version(made: "ModelVersion") -> Version:
 
 
 def _download(project: Project, store: Store, uri: str) -> Path:
-    """The files at `uri` on this machine: where they lie, or fetched once into the home; what was logged never changes."""
+    """The files at `uri` on this machine: where they lie, or fetched once into the home; what was logged never changes.
+
+    Raises:
+        UsageError, ProjectError, UnavailableError: see `reaching`.
+    """
     from mlflow.artifacts import download_artifacts
 
     def fetch(into: Path | None) -> Path:
         folder = None if into is None else str(into)
-        return Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=store.uri, registry_uri=store.uri))
+        with reaching(uri):
+            return Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=store.uri, registry_uri=store.uri))
 
     if uri.startswith(("file:", "/")):
         return fetch(None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdl.errors import ProjectError
+from rdl.mlops.artifacts import require_library
 from rdl.project import Project
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def find_store(project: Project) -> Store:
 
     Raises:
         ProjectError: the URI is of a kind that MLflow has given up (plain files) or that nobody knows.
+        UsageError: what reaches the files is not installed.
     """
+    require_library(project.tracking.artifacts)
     uri = project.tracking.uri or f"{_SQLITE}{project.home / 'mlflow.db'}"
     files, locks = project.home / "mlartifacts", project.home / "locks"
     if uri.startswith(_SQLITE):

@@ -19,6 +19,7 @@ from rdl.database import Database
 from rdl.errors import UsageError
 from rdl.evaluate.figure import metric_by_cutoff
 from rdl.evaluate.strict import without_nan
+from rdl.mlops.artifacts import reaching
 from rdl.mlops.contender import SETTINGS
 from rdl.mlops.lineage import FOLDER, inputs, lineage_of, write_lineage
 from rdl.mlops.package import Example, make_example, write_package
@@ -79,7 +80,8 @@ def log_run(
         report: a page to keep beside the run; by default, one is written of what is logged.
 
     Raises:
-        UsageError: two evaluations are of one regime, or the report is missing.
+        UsageError: two evaluations are of one regime, or the report is missing, or what reaches the store is not installed.
+        ProjectError, UnavailableError: the place of the files refuses, or does not answer: see `reaching`.
     """
     regimes = [str(e.regime) for e in evaluations]
     if len(set(regimes)) < len(regimes):
@@ -90,7 +92,9 @@ def log_run(
     client = store.client()
     lineage, metrics = lineage_of(database, task, model, settings), flatten_metrics(evaluations) | _out_of_fold(model)
     experiment = store.experiment_id(client, task.name)
-    with _run(client, experiment, task, lineage) as run_id, tempfile.TemporaryDirectory(prefix="rdl-run-") as scratch:
+    place = str(client.get_experiment(experiment).artifact_location)
+    run_of, scratch_of = _run(client, experiment, task, lineage), tempfile.TemporaryDirectory(prefix="rdl-run-")
+    with reaching(place), run_of as run_id, scratch_of as scratch:
         _log_facts(client, run_id, model, settings, lineage)
         _log_metrics(client, run_id, metrics | _findings(database))
         client.log_inputs(run_id, list(inputs(database, model)))
