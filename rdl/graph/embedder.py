@@ -7,6 +7,7 @@ embedder, a text column is kept as the vectors that the embedder gives, like any
 import re
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 HASHING = "hashing"
 
 _MODEL = re.compile(r"[\w.-]+/[\w.-]+")
-_FIX = f"use {HASHING!r}, or the name of a sentence-transformers model, such as 'sentence-transformers/all-MiniLM-L6-v2'"
+_FIX = (
+    f"use {HASHING!r}, the full path of a model's folder, or the name of a sentence-transformers model that is on this machine "
+    "(hf download sentence-transformers/all-MiniLM-L6-v2)"
+)
 
 
 class TextEmbedder(Protocol):
@@ -40,7 +44,9 @@ class TextEmbedder(Protocol):
 
 
 class SentenceEmbedder:
-    """A model of the sentence-transformers library, on the CPU; weights are read from safetensors, and no code of a model is run.
+    """A model of the sentence-transformers library, on the CPU, by name or by its folder's full path.
+
+    It must be on this machine: nothing is downloaded. Weights are read from safetensors, and no code of a model is run.
 
     Raises UsageError where the library is not installed, ProjectError where there is no such model.
     """
@@ -54,11 +60,15 @@ class SentenceEmbedder:
             ) from error
         try:
             self._model: Any = library.SentenceTransformer(
-                name, device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}
+                name,
+                device="cpu",
+                trust_remote_code=False,
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True},
             )
         except (OSError, ValueError) as error:
             raise ProjectError(f"the text model {name!r} cannot be read: {error}", where="[database] text", fix=_FIX) from error
-        self.name, self.width = name, int(self._model.get_sentence_embedding_dimension())
+        self.name, self.width = name, int(self._model.encode(["a"], batch_size=1, show_progress_bar=False).shape[1])
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """float32[n, width]; each text alone, for what it is padded to and stands beside would change its last bits."""
@@ -67,10 +77,10 @@ class SentenceEmbedder:
 
 
 def open_embedder(name: str) -> TextEmbedder | None:
-    """The embedder called `name`; None for "hashing". UsageError for what is no name of a model."""
+    """The embedder called `name`; None for "hashing". UsageError for what is neither a model's name nor a full path."""
     if name == HASHING:
         return None
-    if not _MODEL.fullmatch(name):
+    if not (_MODEL.fullmatch(name) or Path(name).is_absolute()):
         raise UsageError(f"text = {name!r} is no way to read text", where="[database]", fix=_FIX)
     return SentenceEmbedder(name)
 
