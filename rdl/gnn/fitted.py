@@ -1,4 +1,7 @@
-"""A trained network: predict, save, load. Two files, `gnn.json` and `gnn.safetensors`; loading runs none of a model's code."""
+"""Trained networks: predict, save, load. Two files, `gnn.json` and `gnn.safetensors`; loading runs none of a model's code.
+
+Networks of several seeds are trained alike and answer together: their predictions are averaged.
+"""
 
 import hashlib
 import json
@@ -28,7 +31,7 @@ from rdl.graph.tables import NodeTable
 from rdl.graph.torch_sampler import TorchSampler
 from rdl.task import History, Seeds
 
-FORMAT = 2
+FORMAT = 3
 
 _JSON, _WEIGHTS = "gnn.json", "gnn.safetensors"
 _REFIT = "restore the folder from where it came, or fit the model again"
@@ -36,61 +39,73 @@ _REFIT = "restore the folder from where it came, or fit the model again"
 
 @dataclass(frozen=True, eq=False)
 class FittedGnn:
-    """A network that has seen its training labels.
+    """Networks that have seen their training labels; one for every seed that there was time for.
 
     Attributes:
-        plan: how the network is built.
-        weights: its parameters by name, on the CPU.
-        seed: the random seed of training and of the sampler.
-        best_epoch: how many epochs gave these weights.
+        plan: how each network is built.
+        networks: their parameters by name, on the CPU, in the order of `seeds_of(seed, …)`.
+        seed: the random seed of the first one's training and sampler.
+        best_epochs: how many epochs gave each network's parameters.
         report: figures of the fit, JSON values.
     """
 
     plan: Blueprint
-    weights: Mapping[str, Tensor]
+    networks: tuple[Mapping[str, Tensor], ...]
     seed: int
-    best_epoch: int
+    best_epochs: tuple[int, ...]
     report: Mapping[str, Any]
+
+    @property
+    def best_epoch(self) -> int:
+        """The mean of the networks' epochs, rounded: how long to train without a validation."""
+        return max(1, round(sum(self.best_epochs) / len(self.best_epochs)))
 
     def predict(self, store: GraphStore, seeds: Seeds, history: History | None = None) -> NDArray[np.float64]:
         """float64[n]: the probability of a binary label, or the value; or float64[n, classes] probabilities.
 
-        A seed's prediction depends on what was visible at its `as_of`, not on the other seeds. `history` holds the task's past
-        labels where the network was trained with them. Raises GraphError for a graph of another schema.
+        Each is the mean of what the networks say. A seed's prediction depends on what was visible at its `as_of`, not on the other
+        seeds. `history` holds the task's past labels where the networks were trained with them. Raises GraphError for a graph of
+        another schema.
         """
-        model, sampler = self._ready(store)
-        with fixed_threads(self.plan.settings.threads):
-            return predict(model, self.plan, store, sampler, seeds, history)
+        total = np.zeros((len(seeds), *self.plan.answer.shape))
+        for place in range(len(self.networks)):  # one after the other: memory is that of one, and sampling costs next to nothing
+            model, sampler = self._ready(store, place)
+            with fixed_threads(self.plan.settings.threads):
+                total += predict(model, self.plan, store, sampler, seeds, history)
+        return total / len(self.networks)
 
     def embed(self, store: GraphStore, seeds: Seeds, history: History | None = None) -> NDArray[np.float32]:
-        """float32[n, channels]: the last hidden vector of every seed, which the answer is a linear function of.
+        """float32[n, channels]: the last hidden vector of every seed in the first network, a linear function of which is its answer.
 
-        It holds what the network read of the seed's neighbourhood, past labels and cutoff; none of its numbers is below zero. Two
-        networks' vectors are not comparable: their axes differ. Arguments and errors as of `predict`.
+        It holds what the network read of the seed's neighbourhood, past labels and cutoff; none of its numbers is below zero. The
+        other networks' vectors are left out: the axes of two networks differ, so that they cannot be averaged. Arguments and errors
+        as of `predict`.
         """
-        model, sampler = self._ready(store)
+        model, sampler = self._ready(store, 0)
         with fixed_threads(self.plan.settings.threads):
             return embed(model, self.plan, store, sampler, seeds, history)
 
-    def _ready(self, store: GraphStore) -> tuple[GraphModel, Sampler | TorchSampler]:
-        """The network with its weights, and its sampler on `store`; GraphError for a graph of another schema."""
+    def _ready(self, store: GraphStore, place: int) -> tuple[GraphModel, Sampler | TorchSampler]:
+        """One network with its weights, and its sampler on `store`; GraphError for a graph of another schema."""
         if (tuple(store.node_types), tuple(store.edge_types)) != (self.plan.tables, self.plan.edges):
             raise GraphError("the graph's tables or references are not those of the fit", fix="fit the model again")
         for name, known in self.plan.statistics.items():
             _check_columns(name, known, store.tables[name])
         model = GraphModel(self.plan)
-        model.load_state_dict(dict(self.weights))
-        return model.to(choose_device(self.plan.settings.device)), make_sampler(store, self.plan, self.seed)
+        model.load_state_dict(dict(self.networks[place]))
+        own = seeds_of(self.seed, len(self.networks))[place]
+        return model.to(choose_device(self.plan.settings.device)), make_sampler(store, self.plan, own)
 
     def save(self, folder: Path) -> None:
         """Write both files into `folder`, each aside and then moved into place."""
         folder.mkdir(parents=True, exist_ok=True)
-        packed = pack_tensors({name: value.contiguous() for name, value in self.weights.items()})
+        named = {f"{place}/{name}": value for place, network in enumerate(self.networks) for name, value in network.items()}
+        packed = pack_tensors({name: value.contiguous() for name, value in named.items()})
         meta = {
             "format": FORMAT,
             "plan": self.plan.to_json(),
             "seed": self.seed,
-            "best_epoch": self.best_epoch,
+            "best_epochs": list(self.best_epochs),
             "report": dict(self.report),
             "weights_sha256": hashlib.sha256(packed).hexdigest(),
         }
@@ -101,14 +116,33 @@ class FittedGnn:
     def load(folder: Path) -> "FittedGnn":
         """What `save` wrote. Raises ModelFileError where a file is missing, altered or of another version."""
         meta = _read_meta(folder / _JSON)
-        weights = read_tensors(folder / _WEIGHTS, meta.get("weights_sha256"))
+        tensors = read_tensors(folder / _WEIGHTS, meta.get("weights_sha256"))
         try:
-            plan = Blueprint.from_json(meta["plan"])
-            fitted = FittedGnn(plan, weights, int(meta["seed"]), int(meta["best_epoch"]), dict(meta["report"]))
-            GraphModel(plan).load_state_dict(weights)
+            plan, epochs = Blueprint.from_json(meta["plan"]), tuple(int(e) for e in meta["best_epochs"])
+            networks = _apart(tensors, len(epochs))
+            for weights in networks:
+                GraphModel(plan).load_state_dict(weights)
+            return FittedGnn(plan, networks, int(meta["seed"]), epochs, dict(meta["report"]))
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise ModelFileError(f"not a network: {error}", where=str(folder / _JSON), fix=_REFIT) from error
-        return fitted
+
+
+def seeds_of(seed: int, count: int) -> list[int]:
+    """The seeds of `count` networks; the first one is `seed` itself, so that one network is what it was alone."""
+    return [seed, *(int(np.random.SeedSequence([seed, place, 3]).generate_state(1)[0]) for place in range(1, count))]
+
+
+def _apart(tensors: Mapping[str, Tensor], count: int) -> tuple[dict[str, Tensor], ...]:
+    """The tensors of each of `count` networks by their own names; ValueError where there are none, or others."""
+    networks: tuple[dict[str, Tensor], ...] = tuple({} for _ in range(count))
+    for key, value in tensors.items():
+        place, name = key.split("/", 1)
+        if not place.isdecimal() or int(place) >= count:
+            raise ValueError(f"{key!r} belongs to none of {count} networks")
+        networks[int(place)][name] = value
+    if not count:
+        raise ValueError("there is no network")
+    return networks
 
 
 def _check_columns(name: str, known: TableStatistics, table: NodeTable) -> None:

@@ -19,6 +19,7 @@ class GnnSettings:
     """Settings of `fit_gnn`.
 
     Attributes:
+        seeds: how many networks are trained, each from its own random numbers; what they say is averaged.
         network: name of the message passing network, one of `rdl.gnn.networks.NETWORKS`.
         channels: width of every layer.
         fanouts: most neighbours per node and edge type, for each hop; its length is the number of layers.
@@ -38,7 +39,7 @@ class GnnSettings:
         averaging: decay of the running average of the weights, which is what is validated and kept.
         patience: epochs (and at least 40 steps) without a better validation before training stops.
         staleness: microseconds; each epoch every training seed's `as_of` is moved back by a draw from U(0, staleness).
-        budget_s: seconds of wall time, or None for no limit.
+        budget_s: seconds of wall time of all networks together, or None for no limit.
         device: "auto" takes an accelerator where there is one.
         precision: what products are computed in while training: "float32", "bf16" (weights stay float32), or "auto", which is
             bf16 on an accelerator. Predictions are float32 in any case.
@@ -48,6 +49,7 @@ class GnnSettings:
             part of the result: a setting, and not what the machine has.
     """
 
+    seeds: int = 1
     network: str = "sage"
     channels: int = 32
     fanouts: tuple[int, ...] = (32, 8)
@@ -78,7 +80,7 @@ class GnnSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fanouts", tuple(int(f) for f in self.fanouts))
-        for name in ("channels", "buckets", "epochs", "epoch_seeds", "batch_size", "workers", "threads", "encoder_layers"):
+        for name in ("seeds", "channels", "buckets", "epochs", "epoch_seeds", "batch_size", "workers", "threads", "encoder_layers"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", where="settings of the network", fix="give at least 1")
         if self.window is not None and self.window < 1:

@@ -2,14 +2,17 @@
 
 Everything random in an epoch (order, draws of neighbours, dropout, staleness) comes from (seed, epoch) alone, so a run resumed at
 an epoch ends where an uninterrupted one does. What is validated and kept is the running average of the weights.
+
+Several networks are trained one after the other, the first one as if it were alone. Each has its own checkpoint.
 """
 
 import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from rdl.errors import TaskError
 from rdl.gnn.answer import Answer, make_answer
 from rdl.gnn.batches import stream
 from rdl.gnn.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
-from rdl.gnn.fitted import FittedGnn, choose_device, fixed_threads, make_sampler, past_features, predict
+from rdl.gnn.fitted import FittedGnn, choose_device, fixed_threads, make_sampler, past_features, predict, seeds_of
 from rdl.gnn.model import Blueprint, GraphModel
 from rdl.gnn.settings import GnnSettings
 from rdl.gnn.statistics import fit_statistics
@@ -34,7 +37,7 @@ _log = logging.getLogger(__name__)
 SAMPLE = 1024
 """Training seeds whose neighbourhoods give the statistics of ages."""
 
-_NO_MATTER = ("epochs", "budget_s", "sampling", "workers")
+_NO_MATTER = ("epochs", "budget_s", "sampling", "workers", "seeds")
 """Settings that a run may go on with when they changed."""
 
 LEAST_STEPS = 40
@@ -55,12 +58,13 @@ def fit_gnn(
     classes: int = 0,
     metric: str | None = None,
 ) -> FittedGnn:
-    """Train a network on the seeds' visible neighbourhoods.
+    """Train `settings.seeds` networks on the seeds' visible neighbourhoods.
 
     With `valid`, training stops when its score (see `rdl.gnn.answer`) has not improved for `settings.patience` epochs, and the
     best epoch is kept; without, exactly `settings.epochs` epochs are trained. `history` holds the task's past labels
     (`valid_history` those for the validation seeds, where they lie on another lattice). With `checkpoint`, the file is replaced
-    after every epoch and a run that finds its own file there goes on from it. A budget that runs out ends training where it is.
+    after every epoch and a run that finds its own file there goes on from it; the second network's has `.1` behind its name, and so
+    on. A budget that runs out ends training where it is; another network is begun only where the time of the slowest is left.
     `classes` is how many the task knows, where labels name classes; `metric` is what it is judged by, by default the kind's.
     Raises TaskError when there is nothing to learn from, or targets that are not of the kind.
     """
@@ -69,14 +73,39 @@ def fit_gnn(
     started = time.monotonic()
     answer = make_answer(kind, train.target, classes, metric)
     plan = make_plan(store, answer, entity_table, train.seeds, settings, seed, history)
-    with fixed_threads(settings.threads), seeded(seed, 0):
-        run = _Run(store, plan, train, seed, history, started)
-        late = valid_history if valid_history is not None else history
-        if checkpoint is not None:
-            run.progress.run = _run_key(plan, seed, (train, valid), (history, late))
-            run.resume(checkpoint)
-        run.train(valid, late, checkpoint)
-        return run.result()
+    late = valid_history if valid_history is not None else history
+    done: list[_Outcome] = []
+    for place, own in enumerate(seeds_of(seed, settings.seeds)):
+        if place and not _time_for_another(settings, started, done):
+            _log.info("gnn: %d networks of %d, the budget of %.0f s leaves no time", place, settings.seeds, settings.budget_s)
+            break
+        with fixed_threads(settings.threads), seeded(own, 0):
+            run = _Run(store, plan, train, own, history, started)
+            file = checkpoint if not place or checkpoint is None else checkpoint.with_name(f"{checkpoint.name}.{place}")
+            if file is not None:
+                run.progress.run = _run_key(plan, own, (train, valid), (history, late))
+                run.resume(file)
+            run.train(valid, late, file)
+            done.append(run.outcome())
+    report = {"networks": [o.report for o in done], "seconds": round(time.monotonic() - started, 2)}
+    return FittedGnn(plan, tuple(o.weights for o in done), seed, tuple(o.epoch for o in done), report)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a run gave: weights on the CPU, the epochs that gave them, its figures, and the seconds that it took."""
+
+    weights: dict[str, Tensor]
+    epoch: int
+    report: dict[str, Any]
+    seconds: float
+
+
+def _time_for_another(settings: GnnSettings, started: float, done: Sequence[_Outcome]) -> bool:
+    """Whether the budget leaves as much time as the slowest network took."""
+    if settings.budget_s is None:
+        return True
+    return time.monotonic() - started + max(o.seconds for o in done) <= settings.budget_s
 
 
 def make_plan(
@@ -118,7 +147,7 @@ class _Run:
         self.progress = Progress(run="")
         self.sampler = make_sampler(store, plan, seed)
         self.target = torch.from_numpy(plan.answer.target(train.target))
-        self.started = started
+        self.started, self.begun = started, time.monotonic()
 
     def train(self, valid: Labels | None, history: History | None, checkpoint: Path | None) -> None:
         """Epochs until the last one, the validation's patience or the budget ends."""
@@ -132,19 +161,15 @@ class _Run:
             if checkpoint is not None:
                 write_checkpoint(checkpoint, self.progress, self._tensors())
 
-    def result(self) -> FittedGnn:
+    def outcome(self) -> _Outcome:
         """The best weights where there was a validation, else the last average."""
         validated = self.progress.best_epoch > 0
         weights = self.best if validated else self.average
-        report: dict[str, Any] = {
-            "epochs": self.progress.epoch,
-            "steps": self.progress.step,
-            "scores": list(self.progress.scores),
-            "seconds": round(time.monotonic() - self.started, 2),
-        }
-        kept = {name: value.cpu() for name, value in weights.items()}
-        epoch = self.progress.best_epoch if validated else self.progress.epoch
-        return FittedGnn(self.plan, kept, self.seed, max(epoch, 1), report)
+        seconds = time.monotonic() - self.begun
+        progress = self.progress
+        report = {"epochs": progress.epoch, "steps": progress.step, "scores": list(progress.scores), "seconds": round(seconds, 2)}
+        epoch = progress.best_epoch if validated else progress.epoch
+        return _Outcome({name: value.cpu() for name, value in weights.items()}, max(epoch, 1), report, seconds)
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from the checkpoint, if it is this run's."""

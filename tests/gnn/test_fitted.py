@@ -29,7 +29,7 @@ def test__saved_and_loaded__predicts_the_same(tmp_path, kind):
     assert {p.name for p in tmp_path.iterdir()} == {"gnn.json", "gnn.safetensors"}
     loaded = FittedGnn.load(tmp_path)
     np.testing.assert_array_equal(loaded.predict(world.store, world.labels.seeds), kept.predict(world.store, world.labels.seeds))
-    assert (loaded.plan.answer, loaded.best_epoch) == (kept.plan.answer, kept.best_epoch)
+    assert (loaded.plan.answer, loaded.best_epochs) == (kept.plan.answer, kept.best_epochs)
     assert (loaded.seed, loaded.report) == (kept.seed, kept.report)
 
 
@@ -58,6 +58,8 @@ def wider(plan):
         lambda folder: (folder / "gnn.json").write_text("[]"),
         lambda folder: change(folder / "gnn.json", format=99),
         lambda folder: change(folder / "gnn.json", plan={}),
+        lambda folder: change(folder / "gnn.json", best_epochs=[]),
+        lambda folder: change(folder / "gnn.json", best_epochs=[2, 2]),
         lambda folder: change(folder / "gnn.json", plan={**fitted().plan.to_json(), "entity_table": 3}),
         lambda folder: change(folder / "gnn.json", plan={**fitted().plan.to_json(), "settings": {"channels": 9}}),
         lambda folder: change(folder / "gnn.json", plan={**fitted().plan.to_json(), "answer": {"kind": "multiclass"}}),
@@ -110,7 +112,7 @@ def test__embedding__is_what_the_answer_is_a_linear_function_of():
     world = make_shops().asked(Kind.REGRESSION)
     model = fitted(Kind.REGRESSION)
     hidden = model.embed(world.store, world.labels.seeds)
-    weight, bias = (model.weights[f"head.last.{name}"].numpy() for name in ("weight", "bias"))
+    weight, bias = (model.networks[0][f"head.last.{name}"].numpy() for name in ("weight", "bias"))
     mean, spread = model.plan.answer.mean[0], model.plan.answer.spread[0]
     found = (hidden @ weight.T + bias)[:, 0] * spread + mean
     np.testing.assert_allclose(found, model.predict(world.store, world.labels.seeds), rtol=1e-5)

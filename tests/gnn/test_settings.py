@@ -19,7 +19,8 @@ def test__unknown_setting__names_the_nearest():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"channels": 0}, {"fanouts": ()}, {"threads": 0}, {"numeric": "log"}, {"window": 0}, {"sampling": "gpu"}]
+    "wrong",
+    [{"channels": 0}, {"seeds": 0}, {"fanouts": ()}, {"threads": 0}, {"numeric": "log"}, {"window": 0}, {"sampling": "gpu"}],
 )
 def test__impossible_setting__is_refused(wrong):
     with pytest.raises(UsageError):

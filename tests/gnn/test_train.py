@@ -29,7 +29,11 @@ def judged(fitted, world, labels, **more):
 
 
 def same_weights(one, other):
-    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    return all(same_tensors(a, b) for a, b in zip(one.networks, other.networks, strict=True))
+
+
+def same_tensors(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test__two_hop_signal__learned_only_where_the_edge_is():
@@ -77,7 +81,7 @@ def test__classes__unknown_ones_in_the_validation_are_wrong_and_none_is_trained_
     train, rest = world.halves()
     strange = replace(rest, target=np.where(np.arange(len(rest)) == 0, -1.0, rest.target))
     whole, odd = (fit_gnn(world.store, Kind.MULTICLASS, "users", train, v, SMALL, 0, classes=3) for v in (rest, strange))
-    assert odd.report["scores"][0] < whole.report["scores"][0]
+    assert odd.report["networks"][0]["scores"][0] < whole.report["networks"][0]["scores"][0]
     with pytest.raises(TaskError, match="-1 among them"):
         fit_gnn(world.store, Kind.MULTICLASS, "users", strange, None, SMALL, 0, classes=3)
 
@@ -100,7 +104,7 @@ def test__workers_and_the_place_of_sampling__change_nothing(strategy, change):
     world, settings = make_shops(), replace(SMALL, epochs=2, strategy=strategy, fanouts=(3, 2))
     one, other = (fit(world, settings=s) for s in (settings, replace(settings, **change)))
     assert same_weights(one, other)
-    assert one.report["scores"] == other.report["scores"]
+    assert one.report["networks"][0]["scores"] == other.report["networks"][0]["scores"]
 
 
 @pytest.mark.parametrize("network", ["sage", pytest.param("relgnn", marks=pytest.mark.slow)])
@@ -110,7 +114,7 @@ def test__bf16__learns_the_same_with_float32_weights_and_repeats_itself(network)
     whole, half, again = (fit(world, settings=replace(settings, precision=p)) for p in ("auto", "bf16", "bf16"))
     assert same_weights(half, again)
     assert not same_weights(half, whole)
-    assert {v.dtype for v in half.weights.values()} == {torch.float32}
+    assert {v.dtype for v in half.networks[0].values()} == {torch.float32}
     (found, _), (expected, _) = judged(half, world, rest), judged(whole, world, rest)
     assert abs(found - expected) < 0.05
 
@@ -166,7 +170,7 @@ def test__corrupt_checkpoint__is_refused(tmp_path):
 def test__without_validation__trains_the_epochs_asked_for():
     fitted = fit(make_shops(), settings=replace(SMALL, epochs=2), valid=False)
     assert fitted.best_epoch == 2
-    assert fitted.report["epochs"] == 2
+    assert fitted.report["networks"][0]["epochs"] == 2
 
 
 def test__budget__ends_training_with_a_usable_network():
