@@ -13,7 +13,7 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # standard output is for results
 
 from rdl.mlops.gate import Decision, GateSettings, decide
-from rdl.mlops.promotion import Promotion, promote, rollback
+from rdl.mlops.promotion import Promotion, champion_at, promote, rollback
 from rdl.mlops.registry import Version, find_version, load_champion, load_version, register, versions
 from rdl.mlops.scoring import ScoreSummary, score
 from rdl.mlops.serving import serve
@@ -26,6 +26,7 @@ __all__ = [
     "RunInfo",
     "ScoreSummary",
     "Version",
+    "champion_at",
     "decide",
     "find_version",
     "load_champion",

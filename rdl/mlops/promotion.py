@@ -10,7 +10,7 @@ move, which are one request apart, the other may move the alias, and the later m
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,11 @@ from rdl.database import Database
 from rdl.errors import GateError, UsageError
 from rdl.lock import locked
 from rdl.mlops.gate import Decision, GateSettings, decide
-from rdl.mlops.registry import CHAMPION, Version, find_alias, find_version, versions
+from rdl.mlops.registry import CHAMPION, Version, find_alias, find_version, load_version, versions
 from rdl.mlops.store import Store, find_store, safe_name
 from rdl.project import Project
 from rdl.task import Task
+from rdl.timeline import parse_time
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -129,9 +130,7 @@ def rollback(project: Project, task_name: str, reason: str = "") -> Promotion:
 
 
 def _back(client: "MlflowClient", holder: Version, known: Mapping[str, Version], said: str) -> Promotion:
-    line = [number for number in past_champions(client, holder.name) if number in known]
-    if holder.number in line:  # what stands behind it was left by somebody who died
-        line = line[: len(line) - 1 - line[::-1].index(holder.number)]
+    line = _line_before(client, holder, known)
     if not line:
         raise GateError(
             f"version {holder.number} of {holder.name} is the first champion",
@@ -150,6 +149,37 @@ def _back(client: "MlflowClient", holder: Version, known: Mapping[str, Version],
 def _turn(store: Store, name: str) -> AbstractContextManager[None]:
     """One at a time looks who is champion and moves the alias, of all who share the store's folder of locks."""
     return locked(store.locks / f"champion.{name}.lock", f"the champion of {name}", PATIENCE_S)
+
+
+def champion_at(project: Project, task_name: str, as_of: int) -> Version | None:
+    """The champion that may score at `as_of`: the present one, or of those before it the latest that was fitted by then.
+
+    So a night that is repeated after newer models were promoted is scored by the champion that it had. None where there is none.
+    """
+    store, name = find_store(project), safe_name(task_name)
+    if not store.exists:
+        return None
+    client = store.client()
+    holder = find_alias(client, name, CHAMPION)
+    if holder is None or _fitted(project, holder) <= as_of:
+        return holder
+    known = {version.number: version for version in versions(project, task_name)}
+    line = [known[number] for number in reversed(_line_before(client, holder, known))]
+    return next((version for version in line if _fitted(project, version) <= as_of), None)
+
+
+def _fitted(project: Project, version: Version) -> int:
+    """The as-of of a version's model, microseconds UTC."""
+    text = version.tags.get("rdl.as_of")
+    return parse_time(text) if text is not None else load_version(project, version).as_of
+
+
+def _line_before(client: "MlflowClient", holder: Version, known: Collection[str]) -> list[str]:
+    """Who held the alias before `holder`, as far as they are still there, oldest first."""
+    line = [number for number in past_champions(client, holder.name) if number in known]
+    if holder.number in line:  # what stands behind it was left by somebody who died
+        line = line[: len(line) - 1 - line[::-1].index(holder.number)]
+    return line
 
 
 def past_champions(client: "MlflowClient", name: str) -> list[str]:

@@ -91,6 +91,7 @@ def _request(step: Step, context: Context) -> dict[str, Any]:
         "key": context.key,
         "aside": str(context.aside),
         "upstream": [_done(done) for done in context.upstream],
+        "inputs": dict(context.inputs),
         "rows": _rows(context.rows) if context.rows else None,
     }
 
@@ -172,7 +173,7 @@ def _given(told: Mapping[str, Any]) -> tuple[Step, Context]:
         Done(Unit(**done["unit"]), done["key"], done["rows"], tuple(map(Path, done["outputs"])), done["facts"])
         for done in told["upstream"]
     )
-    return step, Context(pipeline, Unit(**told["unit"]), told["key"], Path(told["aside"]), upstream, source)
+    return step, Context(pipeline, Unit(**told["unit"]), told["key"], Path(told["aside"]), upstream, source, told["inputs"])
 
 
 def _step(module: str, name: str) -> Step:

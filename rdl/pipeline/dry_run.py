@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from rdl.pipeline.file import Pipeline
 from rdl.pipeline.ledger import Ledger, Status
-from rdl.pipeline.plan import reads, unit_key, units
+from rdl.pipeline.plan import declared, reads, unit_key, units
 from rdl.pipeline.result import RunResult, StepResult
 from rdl.pipeline.source import glance
 from rdl.pipeline.step import Unit
@@ -24,7 +24,7 @@ def dry_run(pipeline: Pipeline, as_of: int | None) -> RunResult:
                 source = stack.enter_context(glance(pipeline, as_of))
             if not (step.reads_rows and unknown):
                 upstream = {str(other): key for other, key in keys.items() if reads(unit, step, other)}
-                keys[unit] = unit_key(unit, step, pipeline, source, upstream)
+                keys[unit] = unit_key(unit, step, pipeline, source, upstream, declared(unit, step, pipeline, source))
                 found = ledger.done(unit, keys[unit])
             unknown = unknown or (not step.reads_rows and found is None)
             status = Status.PLANNED if found is None else Status.SKIPPED

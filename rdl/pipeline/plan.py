@@ -45,7 +45,19 @@ def _names(steps: tuple[str, ...], unit: Unit, other: Unit) -> bool:
     return other.step in steps and (not unit.task or not other.task or unit.task == other.task)
 
 
-def unit_key(unit: Unit, step: Step, pipeline: "Pipeline", source: "Source | None", upstream: Mapping[str, str]) -> str:
+def declared(unit: Unit, step: Step, pipeline: "Pipeline", source: "Source | None") -> dict[str, Any]:
+    """What `unit` reads besides rows, settings and the work of others, as it is now."""
+    return {} if source is None else dict(step.inputs(pipeline, unit, source))
+
+
+def unit_key(
+    unit: Unit,
+    step: Step,
+    pipeline: "Pipeline",
+    source: "Source | None",
+    upstream: Mapping[str, str],
+    inputs: Mapping[str, Any],
+) -> str:
     """The key of `unit`: 20 hex digits.
 
     Args:
@@ -54,6 +66,7 @@ def unit_key(unit: Unit, step: Step, pipeline: "Pipeline", source: "Source | Non
         pipeline: whose settings count.
         source: the opened project; needed by steps that read rows.
         upstream: key by unit of everything it reads.
+        inputs: what is `declared`.
     """
     facts: dict[str, Any] = {
         "unit": str(unit),
@@ -67,7 +80,7 @@ def unit_key(unit: Unit, step: Step, pipeline: "Pipeline", source: "Source | Non
         facts["as_of"] = source.as_of if step.dated else None
         facts["task"] = _definition(source.task(unit.task)) if unit.task else None
         facts["tasks"] = [_definition(source.task(name)) for name in pipeline.tasks] if step.reads_tasks else None
-        facts["inputs"] = dict(step.inputs(pipeline, unit, source))
+        facts["inputs"] = dict(inputs)
     text = json.dumps(facts, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 

@@ -25,7 +25,7 @@ from rdl.pipeline.file import Pipeline
 from rdl.pipeline.heartbeat import Heartbeat
 from rdl.pipeline.hook import describe, tell_failure
 from rdl.pipeline.ledger import Ledger, Status
-from rdl.pipeline.plan import reads, unit_key, units, waits_for
+from rdl.pipeline.plan import declared, reads, unit_key, units, waits_for
 from rdl.pipeline.publish import publish
 from rdl.pipeline.ready import when_ready
 from rdl.pipeline.result import RunResult, StepResult
@@ -168,11 +168,12 @@ class _Run:
         source = self._open() if step.reads_rows else None
         try:
             upstream = tuple(done for other, done in self._done.items() if reads(unit, step, other))
-            key = unit_key(unit, step, self._pipeline, source, {str(done.unit): done.key for done in upstream})
+            inputs = declared(unit, step, self._pipeline, source)
+            key = unit_key(unit, step, self._pipeline, source, {str(done.unit): done.key for done in upstream}, inputs)
             found = self._ledger.done(unit, key)
             if found is None:
                 aside = self._pipeline.home / "aside" / self._id / str(unit).replace("/", "-")
-                context = Context(self._pipeline, unit, key, aside, upstream, source)
+                context = Context(self._pipeline, unit, key, aside, upstream, source, inputs)
                 self._keep(self._work(step, context, meter), Status.DONE, started, meter.cpu)
             else:
                 self._ledger.note_step(self._id, unit, key, Status.SKIPPED, started)

@@ -77,6 +77,7 @@ class Context:
         aside: an empty folder; every file left in it is published to the step's place.
         upstream: the finished units that this one needs.
         rows: the opened project, None for a step that reads no rows.
+        inputs: what `Step.inputs` declared when the key was made: the step works with these, and does not look again.
     """
 
     pipeline: "Pipeline"
@@ -85,6 +86,7 @@ class Context:
     aside: Path
     upstream: tuple[Done, ...]
     rows: "Source | None"
+    inputs: Mapping[str, Any]
 
     def section(self, kind: type[S], name: str) -> S:
         """The settings of section `name`."""
@@ -142,7 +144,7 @@ class Step:
         reads_rows: whether it depends on the database; one that does not runs before the database is opened.
         dated: whether it depends on the run's as-of.
         reads_tasks: whether one that is not done once for each task depends on the tasks of the pipeline.
-        inputs: what else it reads, in values that change when that does.
+        inputs: what else it reads, in values of JSON that change when that does.
     """
 
     name: str

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rdl.database.pruning import TONIGHT, prune
 from rdl.pipeline.step import Context, Outcome, Step
-from rdl.pipeline.steps.score import MADE, scoring_model
+from rdl.pipeline.steps.score import MADE, champion, scoring_model
 from rdl.timeline import format_time
 
 
@@ -30,4 +30,4 @@ def _place(context: Context) -> Path:
     return context.home / TONIGHT / context.unit.task / f"{context.partition}-{context.key}"
 
 
-STEP = Step("features", features, _place, needs=("demo", *MADE), guards=("ingest", "check"), falls_back=MADE)
+STEP = Step("features", features, _place, needs=("demo", *MADE), guards=("ingest", "check"), falls_back=MADE, inputs=champion)

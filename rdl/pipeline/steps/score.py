@@ -1,20 +1,25 @@
 """Predict the task's population at the run's as-of, once, into its own partition.
 
 The champion scores, also where tonight's model could not be fitted or was refused. It may not know the future of what it scores:
-where a later run has already promoted a newer model (a backfill), the model that this run fitted for its own as-of scores instead.
+where a later run has already promoted a newer model (a backfill), the champion before it scores, or where none was fitted early
+enough, the model that this run fitted for its own as-of. The champion's version is part of the work's key: after a rollback the
+night is scored again.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rdl.errors import GateError
-from rdl.pipeline.step import Context, Outcome, Step
+from rdl.pipeline.step import Context, Outcome, Step, Unit
 from rdl.pipeline.steps.register import registered_version
 from rdl.pipeline.steps.train import trained_model
 from rdl.timeline import format_time
 
 if TYPE_CHECKING:
     from rdl.model import Model
+    from rdl.pipeline.file import Pipeline
+    from rdl.pipeline.source import Source
 
 
 def score(context: Context) -> Outcome:
@@ -48,17 +53,25 @@ def scoring_model(context: Context) -> "tuple[Model, str]":
     number = registered_version(context).number if own and context.before("register") else ""
     if own and "promote" not in listed:
         return trained_model(context), number
-    champion = find_version(source.project, task)
-    model = load_version(source.project, champion)
-    if model.as_of <= source.as_of:
-        return model, champion.number
+    if context.inputs["champion"] is not None:
+        version = find_version(source.project, task, context.inputs["champion"][1])
+        return load_version(source.project, version), version.number
     if own:
         return trained_model(context), number
+    present = find_version(source.project, task)
     raise GateError(
-        f"the champion of {task!r} was fitted as of {format_time(model.as_of)}, after {format_time(source.as_of)}",
-        where=f"version {champion.number}",
+        f"the champion of {task!r} was fitted as of {present.tags.get('rdl.as_of')}, after {format_time(source.as_of)}",
+        where=f"version {present.number}",
         fix="add train to the pipeline's steps, or score a later as-of",
     )
+
+
+def champion(pipeline: "Pipeline", unit: Unit, source: "Source") -> Mapping[str, Any]:  # noqa: ARG001
+    """The champion that may score: its name and number, None where there is none."""
+    from rdl.mlops import champion_at
+
+    found = champion_at(source.project, unit.task, source.as_of)
+    return {"champion": None if found is None else [found.name, found.number]}
 
 
 def _place(context: Context) -> Path:
@@ -68,4 +81,12 @@ def _place(context: Context) -> Path:
 MADE = ("train", "gate", "register", "promote")
 """The steps that make a model of tonight; where they fail, the champion is there."""
 
-STEP = Step("score", score, _place, needs=("demo", *MADE, "features"), guards=("ingest", "check"), falls_back=(*MADE, "features"))
+STEP = Step(
+    "score",
+    score,
+    _place,
+    needs=("demo", *MADE, "features"),
+    guards=("ingest", "check"),
+    falls_back=(*MADE, "features"),
+    inputs=champion,
+)
