@@ -75,7 +75,7 @@ class FittedGnn:
         return total / len(self.networks)
 
     def embed(self, store: GraphStore, seeds: Seeds, history: History | None = None) -> NDArray[np.float32]:
-        """float32[n, channels]: the last hidden vector of every seed in the first network, a linear function of which is its answer.
+        """float32[n, channels]: the last hidden vector of every seed in the first network; its answer is linear in it.
 
         It holds what the network read of the seed's neighbourhood, past labels and cutoff; none of its numbers is below zero. The
         other networks' vectors are left out: the axes of two networks differ, so that they cannot be averaged. Arguments and errors

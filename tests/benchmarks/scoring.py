@@ -1,8 +1,8 @@
 """Scoring with and without tonight's table of features, on the demo shop: single requests in process, and the whole population.
 
 `python tests/benchmarks/scoring.py [--rows N] [--requests N]` prints one JSON object a line. The model is XGBoost on SQL features.
-CPU figures are user and system time of this process, all threads. `--large` takes a shop of a million orders. `--stack ROWS` measures
-the default members in place of all this: fitted on a shop of `--rows`, they score every customer of one of ROWS, from its rows.
+CPU figures are user and system time of this process, all threads. `--large` takes a shop of a million orders. `--stack ROWS`
+measures the default members in place of all this: fitted on a shop of `--rows`, they score every customer of one of ROWS.
 """
 
 import argparse
@@ -103,7 +103,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.stack:
-            return stack(folder, options.rows, options.stack)
+            stack(folder, options.rows, options.stack)
+            return
         write_demo(folder / "shop", 1_000_000 if options.large else options.rows)
         database = open_database(open_project(folder / "shop"))
         task = find_task(database, "churn")
