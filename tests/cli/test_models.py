@@ -29,7 +29,7 @@ TASK = Task(
 @pytest.mark.parametrize("nothing", [False, True])
 def test__evaluate__table__holds_every_metric_or_says_that_it_is_undefined(kind: Kind, nothing: bool) -> None:
     task, found = example(TASK, kind, nothing)
-    head, names, member, blend = _table(found, task)
+    head, names, member, blend, *promises = _table(found, task)
     assert "4 test rows at 1 cutoffs" in head
     k = "@3" if kind is Kind.RECOMMENDATION else ""
     assert names.split() == ["member", "weight", *(f"{metric}{k}" for metric in METRICS[kind])]
@@ -37,6 +37,8 @@ def test__evaluate__table__holds_every_metric_or_says_that_it_is_undefined(kind:
     assert len(blend.split()) == 1 + len(METRICS[kind])
     assert ("undefined" in blend) == nothing
     assert "nan" not in blend
+    assert len(promises) == 2 * (kind in (Kind.BINARY, Kind.MULTICLASS, Kind.MULTILABEL))
+    assert all(word in line for word, line in zip(("points off", "Brier"), promises, strict=False))
 
 
 def test__evaluate__task_without_time__says_that_the_split_is_random() -> None:
