@@ -40,7 +40,8 @@ def test__fit_blend__any_regression__weights_lie_on_the_simplex(seed: int, n: in
     weights = fit_blend(members, target, Kind.REGRESSION, metric).weights
     assert sum(weights.values()) == pytest.approx(1.0, abs=1e-5)
     assert all(w >= 0 for w in weights.values())
-    assert weights["x"] >= weights["z"]
+    if n >= 50:  # a handful of rows may favour any of them
+        assert weights["x"] >= weights["z"]
 
 
 @settings(max_examples=15)
