@@ -17,6 +17,9 @@ Float64 = NDArray[np.float64]
 
 _SQUARED = {"rmse", "r2"}
 
+LEAF_SHARE = 1 / 50
+"""Of what all rows tell, what a leaf must hold at most: few rows, or rare ones, would else grow no tree at all."""
+
 
 def parameters(kind: Kind, metric: str, settings: BoostSettings, seed: int, target: Float64) -> dict[str, Any]:
     """XGBoost's own parameters for a target [n] or [n, classes]."""
@@ -26,7 +29,7 @@ def parameters(kind: Kind, metric: str, settings: BoostSettings, seed: int, targ
         "eval_metric": watched(kind, metric),
         "learning_rate": settings.learning_rate,
         "max_depth": settings.max_depth,
-        "min_child_weight": settings.min_child_weight,
+        "min_child_weight": min(settings.min_child_weight, LEAF_SHARE * _curvature(kind, target)),
         "subsample": settings.subsample,
         "colsample_bytree": settings.colsample_bytree,
         "reg_lambda": settings.reg_lambda,
@@ -58,6 +61,14 @@ def _objective(kind: Kind, metric: str) -> str:
     if kind is Kind.REGRESSION:
         return "reg:squarederror" if metric in _SQUARED else "reg:absoluteerror"
     return "multi:softprob" if kind is Kind.MULTICLASS else "binary:logistic"
+
+
+def _curvature(kind: Kind, target: Float64) -> float:
+    """The sum of the Hessian over all rows where the trees begin; of classes, the mean of theirs."""
+    if kind is Kind.REGRESSION:
+        return float(len(target))
+    share = target.mean(axis=0)
+    return len(target) * float(np.mean(share * (1 - share)))
 
 
 def _base(kind: Kind, target: Float64) -> "float | list[float]":

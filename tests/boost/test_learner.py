@@ -1,11 +1,22 @@
 """XGBoost as rdl uses it: nulls and categories, chosen rounds, identical bits, files without code."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rdl.boost import BoostSettings, FittedBoost, Matrix, best_rounds, fit_boost, learning_curve, recency_weight, with_rounds
+from rdl.boost import (
+    BoostSettings,
+    FittedBoost,
+    Matrix,
+    best_rounds,
+    default_settings,
+    fit_boost,
+    learning_curve,
+    recency_weight,
+    with_rounds,
+)
 from rdl.errors import ModelFileError
 from rdl.task import Kind
 
@@ -116,3 +127,14 @@ def test__recency_weight__half_life__halves() -> None:
     assert weight is not None
     assert weight.tolist() == pytest.approx([3 / 7, 6 / 7, 12 / 7])
     assert recency_weight(np.array([0], dtype=np.int64), None) is None
+
+
+def test__fit_boost__few_rows_of_a_rare_answer__grows_trees_all_the_same() -> None:
+    """A leaf must hold no more than a share of what all rows tell: else nothing of 300 rows would be learned by default."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(300, 3)).astype(np.float32)
+    target = (values[:, 0] > 1.3).astype(np.float64)
+    settings = replace(default_settings(Kind.BINARY, 0), rounds=60, seeds=1, colsample_bytree=1.0, threads=1)
+    matrix = Matrix(values, ("x", "y", "z"), (False,) * 3)
+    found = fit_boost(matrix, target, Kind.BINARY, "roc_auc", settings, 0).predict(matrix)
+    assert found[target == 1].min() > found[target == 0].mean()

@@ -5,6 +5,7 @@ import math
 import socket
 from http.client import HTTPConnection
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -163,7 +164,7 @@ def test__serve__health__tells_model_data_table_and_queue(get, post, database, m
     assert 'rdl_model{task="churn",version="1"} 1' in counted
 
 
-def test__serve__reasons__add_up_to_the_members_margin(post):
+def test__serve__reasons__add_up_to_the_members_margin(post, model):
     status, body = post({**REQUEST, "params": {"reasons": 3}})
     assert status == 200
     (row,) = json.loads(body)["predictions"]
@@ -173,7 +174,9 @@ def test__serve__reasons__add_up_to_the_members_margin(post):
     assert 0 < len(why["top"]) <= 3
     assert all(reason["words"] and reason["effect"] for reason in why["top"])
     margin = why["base"] + why["rest"] + sum(reason["effect"] for reason in why["top"])
-    assert 1 / (1 + math.exp(-margin)) == pytest.approx(row["prediction"], abs=1e-5)
+    chance, calibration = np.array([1 / (1 + math.exp(-margin))]), model.choices.calibration
+    told = chance if calibration is None else calibration.apply(chance, model.task.kind)
+    assert told[0] == pytest.approx(row["prediction"], abs=1e-5)
     assert "reasons" not in json.loads(post(REQUEST)[1])["predictions"][0]
 
 
