@@ -187,7 +187,8 @@ def test__shop__written_from_nothing__is_read_as_before(tmp_path: Path) -> None:
     assert (folder / "rdl.toml").read_text() == once
 
 
-@pytest.mark.parametrize("name", ["f1-csv", pytest.param("dunnhumby", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["f1-csv", "dunnhumby"])
 def test__real_data__written_twice__is_written_once(name: str, tmp_path: Path) -> None:
     from tests.conftest import real_data
 

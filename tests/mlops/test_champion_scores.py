@@ -64,6 +64,7 @@ def test__champion_at__no_store__nobody_and_no_trace(project, tmp_path):
     assert not fresh.home.exists()
 
 
+@pytest.mark.slow
 def test__night__champion_moves_and_is_rolled_back__is_scored_and_published_again(pipeline, copy, database, task, add, tmp_path):
     as_of = parse_time("2025-12-02")
     anew = {"features": "done", "score": "done", "publish": "done", "monitor": "done"}

@@ -33,12 +33,14 @@ def both_ways(world, monkeypatch, **asked):
     [
         (LABEL, POPULATION),
         (LABEL, POPULATION + " AND u.city = 'Genf' ORDER BY 2 -- the west"),
-        (LABEL.replace("GROUP BY ALL", "WHERE u.customer_id < 3 GROUP BY ALL -- some"), POPULATION),
-        (LABEL.replace("count(o.order_id)", "sum(o.amount)"), POPULATION),
-        (LABEL, POPULATION + " AND u.customer_id > 7"),
+        pytest.param(
+            LABEL.replace("GROUP BY ALL", "WHERE u.customer_id < 3 GROUP BY ALL -- some"), POPULATION, marks=pytest.mark.slow
+        ),
+        pytest.param(LABEL.replace("count(o.order_id)", "sum(o.amount)"), POPULATION, marks=pytest.mark.slow),
+        pytest.param(LABEL, POPULATION + " AND u.customer_id > 7", marks=pytest.mark.slow),
         (LABEL + " HAVING false", POPULATION),
         (ODD, POPULATION),
-        (ODD, PEOPLE),
+        pytest.param(ODD, PEOPLE, marks=pytest.mark.slow),
         (LABEL, PEOPLE),
     ],
 )
