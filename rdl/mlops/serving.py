@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 BODY_S = 10.0
 """A body that takes longer to arrive is not waited for."""
+KEPT_S = 75
+"""A connection without a request is kept so long: longer than load balancers keep theirs (60 s), so that they hang up first, and
+none sends a request into a connection that this server is closing."""
 _DRAINED = 4 * MOST_BYTES  # bytes of a body too large that are thrown away, so that who sends them reads the answer
 _LARGE = 2**16  # bytes of a body that are read in the event loop
 
@@ -67,7 +70,8 @@ def serve(
     live = open_live(project, task_name, which)
     live.watch()
     log.info("serve: %s on http://%s:%d/invocations", task_name, host, port)
-    uvicorn.run(make_app(Desk(live, waiting)), host=host, port=port, log_level="warning", access_log=False)
+    app = make_app(Desk(live, waiting))
+    uvicorn.run(app, host=host, port=port, timeout_keep_alive=KEPT_S, log_level="warning", access_log=False)
 
 
 def open_live(project: Project, task_name: str, which: str = CHAMPION, poll_s: float = POLL_S) -> Live:

@@ -140,6 +140,20 @@ def test__rdl_serve__alias_and_table_move_under_load__nothing_is_dropped(server,
     assert len(statuses) > 20
 
 
+def test__rdl_serve__connection_idle_for_a_while__still_answers(server):
+    connection = HTTPConnection("127.0.0.1", server, timeout=60)
+    connection.connect()
+    kept = connection.sock
+    for pause in (0, 7):  # uvicorn hangs up after 5 s by itself
+        time.sleep(pause)
+        connection.request("POST", "/invocations", json.dumps({"dataframe_records": [{"customer_id": 105}]}))
+        told = connection.getresponse()
+        assert told.status == 200
+        assert told.read()
+        assert connection.sock is kept
+    connection.close()
+
+
 @pytest.mark.parametrize(("body", "kind", "message"), BAD)
 def test__mlflow_models_serve__bad_request__gets_4xx_and_a_message(of_mlflow, body, kind, message):
     status, told = ask(of_mlflow, body, kind)
