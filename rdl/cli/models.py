@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rdl.model import FitSettings
     from rdl.task import Task
 
+TRIALS = 40
 Budget = Annotated[str | None, typer.Option("--budget", help="Wall time that fitting may take, such as '5 minutes' or 5m.")]
 Members = Annotated[
     str | None, typer.Option("--members", help="Members or groups, separated by commas: entity, features, sage, boost, gnn.")
@@ -28,6 +29,8 @@ BlendBy = Annotated[
         help="Weigh members apart by the value of a categorical feature, or by `horizon`: how old the database is.",
     ),
 ]
+Tune = Annotated[bool, typer.Option("--tune", help="Look for settings of the boosted trees on the folds, by Optuna (rdl[tune]).")]
+Trials = Annotated[int | None, typer.Option(help=f"How many configurations --tune tries; {TRIALS} by default.", min=1)]
 Version = Annotated[str, typer.Option("--model", help="An alias or version of the registered model.")]
 
 
@@ -40,6 +43,8 @@ def train(
     budget: Budget = None,
     members: Members = None,
     blend_by: BlendBy = "",
+    tune: Tune = False,
+    trials: Trials = None,
     intervals: Intervals = None,
     grades: Grades = None,
     as_json: Json = False,
@@ -48,12 +53,13 @@ def train(
     from rdl.mlops import log_run, promote, register
     from rdl.mlops.store import find_store
     from rdl.model import fit_model, save_model
+    from rdl.model.tuning import tuned_lines
     from rdl.timeline import format_time
 
     with progress():
         database, found = open_task(project, home, task)
         find_store(database.project)  # what is wrong with it is said before the fit
-        settings = _settings(seed, budget, members, blend_by, intervals, grades)
+        settings = _settings(seed, budget, members, blend_by, intervals, grades, _trials(tune, trials))
         until = moment(as_of, database)
         model = fit_model(database, found, until, settings)
         folder = database.project.home / "models" / found.name / format_time(until).replace(":", "-")
@@ -66,6 +72,7 @@ def train(
         "as_of": format_time(until),
         "rows": model.facts["rows"],
         "weights": dict(model.weights),
+        "tuning": {name: choice["tuning"] for name, choice in model.choices.members.items() if "tuning" in choice},
         "model": str(folder),
         "version": version.uri,
         "champion": promotion.champion,
@@ -76,6 +83,7 @@ def train(
     lines = [
         f"{found.name} fitted on {facts['rows']:,} labels as of {facts['as_of']}: {blended}",
         *_answers(model.task),
+        *tuned_lines(model.choices.members),
         f"  model    {folder}",
         f"  version  {version.uri} {champion}: {promotion.reason}",
     ]
@@ -94,6 +102,8 @@ def evaluate(
     budget: Budget = None,
     members: Members = None,
     blend_by: BlendBy = "",
+    tune: Tune = False,
+    trials: Trials = None,
     intervals: Intervals = None,
     grades: Grades = None,
     refit_every: Annotated[
@@ -113,7 +123,7 @@ def evaluate(
         regimes = named or regimes_for(chosen)
         if out is not None and len(regimes) > 1:
             raise UsageError("--out holds one regime's predictions", where="rdl evaluate", fix="name one regime with --regime")
-        settings = _settings(seed, budget, members, blend_by, intervals, grades)
+        settings = _settings(seed, budget, members, blend_by, intervals, grades, _trials(tune, trials))
         found = [backtest(database, chosen, name, settings, refit_every) for name in regimes]
         if out is not None:
             found[0].write_predictions(out)
@@ -183,8 +193,21 @@ def serve(
         start(open_project(project, home), task, host, port, model, waiting)
 
 
+def _trials(tune: bool, trials: int | None) -> int | None:
+    """How many configurations to try, None for no tuning."""
+    if trials is not None and not tune:
+        raise UsageError("--trials says how long to tune", where="--trials", fix="add --tune")
+    return (trials or TRIALS) if tune else None
+
+
 def _settings(
-    seed: int, budget: str | None, members: str | None, blend_by: str, intervals: str | None, grades: str | None
+    seed: int,
+    budget: str | None,
+    members: str | None,
+    blend_by: str,
+    intervals: str | None,
+    grades: str | None,
+    trials: int | None,
 ) -> "FitSettings":
     from rdl.model import FitSettings, resolve_members
     from rdl.timeline import SECOND, parse_duration
@@ -192,7 +215,9 @@ def _settings(
     names = resolve_members([m.strip() for m in members.split(",")]) if members is not None else ()
     seconds = parse_duration(budget) / SECOND if budget is not None else None
     levels, wanted = read_shares(intervals, "--intervals"), read_grades(grades)
-    return FitSettings(seed=seed, budget_s=seconds, members=names, blend_by=blend_by, intervals=levels, grades=wanted)
+    return FitSettings(
+        seed=seed, budget_s=seconds, members=names, blend_by=blend_by, intervals=levels, grades=wanted, trials=trials
+    )
 
 
 def _regime(name: str) -> "Regime":

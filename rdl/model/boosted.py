@@ -2,18 +2,20 @@
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rdl.boost import BoostSettings, FittedBoost, Matrix, best_rounds, fit_boost, learning_curve, recency_weight, with_rounds
+from rdl.boost import BoostSettings, FittedBoost, Matrix, fit_boost, learning_curve, recency_weight, with_rounds
+from rdl.boost.rounds import Curve
 from rdl.features import Encoding, FeatureMatrix
 from rdl.model.inputs import Examples, Prepared, Source
 from rdl.model.member import Choice, Context, FittedMember, FoldExamples, Member
-from rdl.model.portfolio import DEFAULT, Trial, best_of, portfolio
+from rdl.model.portfolio import DEFAULT, best_of, portfolio
+from rdl.model.tuning import finished, tune
 from rdl.task import Kind
 
 log = logging.getLogger(__name__)
@@ -65,16 +67,23 @@ class Boosted(Member):
 
     def choose(self, folds: Sequence[FoldExamples], context: Context) -> tuple[Choice, list[Float64]]:
         """The number of rounds whose mean over the folds is best; of the configurations that there is time for, the best."""
-        chosen = best_of(
-            folds, context, lambda name, told: self._tried(name, folds, told_by(context, told)), others=not self.families
-        )
+
+        def curves(told: BoostSettings) -> Iterator[Curve]:
+            return self._curves(folds, told_by(context, told))
+
+        tuning: Choice = {}
+        if context.settings.trials is not None and not self.families:
+            chosen, told = tune(folds, context, curves)
+            tuning = {"tuning": asdict(told)}
+        else:
+            chosen = best_of(folds, context, lambda name, told: finished(name, [*curves(told)]), others=not self.families)
         log.info("%s: %d rounds are best on the folds, %s", self.name, chosen.rounds, chosen.name)
-        return {"rounds": chosen.rounds, "configuration": chosen.name}, chosen.predictions
+        return {"rounds": chosen.rounds, "configuration": chosen.name, **tuning}, chosen.predictions
 
     def fit(self, examples: Examples, choice: Choice, context: Context) -> FittedBoosted:
         """Fit the chosen number of rounds, several seeds."""
         log.info("%s: fitting %d rounds on %d rows", self.name, choice["rounds"], len(examples.target))
-        context = told_by(context, portfolio(context.boost)[choice.get("configuration", DEFAULT)])
+        context = told_by(context, _chosen(context.boost, choice))
         encoding = Encoding.fit(examples.inputs.features)
         matrix, target, weight = learned_rows(examples, encoding, self.families, context)
         settings = settings_for(examples, with_rounds(context.boost, choice["rounds"]))
@@ -86,9 +95,8 @@ class Boosted(Member):
         facts = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))
         return FittedBoosted(FittedBoost.load(folder), Encoding.from_json(facts["encoding"]), tuple(facts["families"]))
 
-    def _tried(self, name: str, folds: Sequence[FoldExamples], context: Context) -> Trial:
-        """One configuration on every fold."""
-        curves = []
+    def _curves(self, folds: Sequence[FoldExamples], context: Context) -> Iterator[Curve]:
+        """One configuration on one fold after the other."""
         for i, fold in enumerate(folds):
             log.info("%s: fold %d of %d, %d rows", self.name, i + 1, len(folds), len(fold.train.target))
             encoding = Encoding.fit(fold.train.inputs.features)
@@ -96,9 +104,14 @@ class Boosted(Member):
             valid = encoded_matrix(fold.valid.inputs.features, encoding, self.families), shaped_target(fold.valid, context)
             kind, metric, seed = context.kind, context.metric, context.settings.seed
             settings = settings_for(fold.train, context.boost)
-            curves.append(learning_curve((matrix, target), valid, kind, metric, settings, seed, weight))
-        rounds = best_rounds(curves)
-        return Trial(name, rounds, [c.predict(rounds) for c in curves])
+            yield learning_curve((matrix, target), valid, kind, metric, settings, seed, weight)
+
+
+def _chosen(settings: BoostSettings, choice: Choice) -> BoostSettings:
+    """The settings of the configuration that was chosen."""
+    if tuned := choice.get("tuning", {}).get("settings"):
+        return replace(settings, **tuned)
+    return portfolio(settings)[choice.get("configuration", DEFAULT)]
 
 
 def told_by(context: Context, settings: BoostSettings) -> Context:

@@ -65,17 +65,21 @@ def best_of(folds: Sequence[FoldExamples], context: Context, run: Callable[[str,
         return best
     took = time.monotonic() - started
     ends = None if context.seconds is None else started + took + SHARE * context.seconds
-    losses, block = _losses(best, folds, context), blocks(np.concatenate([f.valid.labels.seeds.cutoff for f in folds]))
     for name, told in rest:
         if ends is not None and time.monotonic() + 1.5 * took > ends:
             break
         trial = run(name, told)
-        change = _losses(trial, folds, context) - losses
-        error = error_of(lambda kept, change=change: float(change[kept].mean()), block)  # type: ignore[misc]
-        log.info("portfolio: %s: loss %+.5f ± %.5f", name, change.mean(), error)
-        if change.mean() + ERRORS * error < 0:
-            best, losses = trial, losses + change
+        change, error = compared(best, trial, folds, context)
+        log.info("portfolio: %s: loss %+.5f ± %.5f", name, change, error)
+        best = trial if change + ERRORS * error < 0 else best
     return best
+
+
+def compared(before: Trial, trial: Trial, folds: Sequence[FoldExamples], context: Context) -> tuple[float, float]:
+    """By how much the mean loss of the later rows changes from one configuration to another, and the standard error of that."""
+    change = _losses(trial, folds, context) - _losses(before, folds, context)
+    block = blocks(np.concatenate([f.valid.labels.seeds.cutoff for f in folds]))
+    return float(change.mean()), error_of(lambda kept: float(change[kept].mean()), block)
 
 
 def _losses(trial: Trial, folds: Sequence[FoldExamples], context: Context) -> Float64:

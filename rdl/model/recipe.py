@@ -25,6 +25,7 @@ from rdl.model.search import Trial, search_plan
 from rdl.model.selection import select_features
 from rdl.model.settings import Choices, FitSettings
 from rdl.model.training import Training, prepare_training
+from rdl.model.tuning import require_optuna
 from rdl.task import Kind, Labels, Task, with_classes
 from rdl.task.lint import refuse_leaks
 from rdl.task.metrics import score
@@ -66,9 +67,14 @@ def fit_model(
 
     Raises:
         TaskError: there are fewer than three mature cutoffs, no labels, one class only, or the lint finds an error in the queries.
+        UsageError: a member does not answer the task, or a member or tuning needs a library that is not installed.
     """
     moment = as_of if choose_at is None else choose_at
     settings = replace(settings, members=members_for(task.kind, settings.members))
+    if settings.trials is not None:
+        if FEATURES not in settings.members:
+            raise UsageError(f"none of the members can be tuned: {', '.join(settings.members)}", where="--tune", fix="add features")
+        require_optuna()
     task = with_classes(database, task, moment)
     held = ("held out",) if held_out else ()
     key = fit_key(database, task, moment, settings, staleness, *held)

@@ -44,6 +44,8 @@ class FitSettings:
             of time, for the whole plan is hard to beat.
         portfolio: whether configurations of XGBoost beside the default are tried on the folds, one after the other; None: where
             there is a budget of time, and `boost` is not given.
+        trials: how many configurations of XGBoost Optuna tries on the folds, the portfolio among them; None for no tuning. With a
+            budget they may be fewer. See `rdl.model.tuning`.
         blend_by: `horizon` lets the blend's weights differ with how old the database is at the cutoff, in horizons; the name of a
             categorical feature, with its value. By default they are the same for all.
         plan_depth: how many references features walk.
@@ -63,6 +65,7 @@ class FitSettings:
     copies: int = 3
     search: bool | None = None
     portfolio: bool | None = None
+    trials: int | None = None
     blend_by: str = ""
     plan_depth: int = 2
     boost: BoostSettings | None = None
