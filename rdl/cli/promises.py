@@ -8,6 +8,7 @@ from rdl.errors import RdlError, UsageError
 
 if TYPE_CHECKING:
     from rdl.evaluate import Evaluation
+    from rdl.evaluate.coverage import Held
 
 Intervals = Annotated[
     str | None,
@@ -60,9 +61,15 @@ def promise_lines(evaluation: "Evaluation") -> list[str]:
     lines = [f"  {sentence}" for sentence in calibrated(evaluation)]
     for coverage in evaluation.promises.coverage:
         whole = coverage.whole
-        lines.append(f"  {100 * coverage.level:g} % held in {whole.share:.1%} of {whole.rows:,} rows, mean width {whole.width:.4g}")
-        lines += [f"    {h.when}{h.share:>8.1%} of {h.rows:>9,} rows, width {h.width:.4g}" for h in coverage.by_year]
+        size = f"mean width {whole.width:.4g}; ±: by chance alone, one standard error"
+        lines.append(f"  {100 * coverage.level:g} % held in {_share(whole)} of {whole.rows:,} rows, {size}")
+        lines += [f"    {h.when}  {_share(h):>12} of {h.rows:>9,} rows, width {h.width:.4g}" for h in coverage.by_year]
     for grade in evaluation.promises.grades:
         place, seen = f"{grade.low:.4f} to {grade.high:.4f}", f"observed {grade.observed:.4f}, at the fit {grade.expected:.4f}"
         lines.append(f"  grade {grade.name:<3}{place}{grade.rows:>9,} rows, {seen}")
     return lines
+
+
+def _share(held: "Held") -> str:
+    """How often the truth was held, and what chance alone moves that by."""
+    return f"{held.share:.1%} ± {100 * held.chance:.1f}"

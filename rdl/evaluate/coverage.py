@@ -3,6 +3,7 @@
 Over time rows are not exchangeable, so no interval holds its level for sure: the report shows how often it did.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,12 +29,14 @@ class Held:
         rows: how many.
         share: of them whose truth lay inside.
         width: mean width of the intervals; where there are classes, mean number of possible ones (of several labels: of open ones).
+        chance: what chance alone moves the share by, one standard error; what rows of one cutoff have in common comes on top.
     """
 
     when: str
     rows: int
     share: float
     width: float
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,7 @@ class Promises:
     def from_json(data: Mapping[str, Any]) -> "Promises":
         """The promises as `asdict` and JSON left them."""
         return Promises(
-            tuple(
-                Coverage(c["level"], _held(c["whole"]), tuple(map(_held, c["by_year"])), tuple(map(_held, c["by_cutoff"])))
-                for c in data["coverage"]
-            ),
+            tuple(_read_coverage(c) for c in data["coverage"]),
             tuple(Rate(**with_nan(rate)) for rate in data["grades"]),
         )
 
@@ -110,7 +110,8 @@ def _coverage(task: Task, labels: Labels, beside: Columns, level: float, first: 
     year = cutoff.astype("datetime64[us]").astype("datetime64[Y]")
 
     def held(when: str, rows: NDArray[np.bool_]) -> Held:
-        return Held(when, int(rows.sum()), float(inside[rows].mean()), float(width[rows].mean()))
+        count = int(rows.sum())
+        return Held(when, count, float(inside[rows].mean()), float(width[rows].mean()), chance_error(level, count))
 
     return Coverage(
         level,
@@ -118,6 +119,11 @@ def _coverage(task: Task, labels: Labels, beside: Columns, level: float, first: 
         tuple(held(str(y), year == y) for y in np.unique(year)),
         tuple(held(format_time(int(c)), cutoff == c) for c in np.unique(cutoff)),
     )
+
+
+def chance_error(level: float, rows: int) -> float:
+    """The binomial standard error of a share of so many rows where the level holds."""
+    return math.sqrt(level * (1.0 - level) / rows)
 
 
 def inside_and_width(
@@ -146,5 +152,8 @@ def _grades(grades: Grades, probability: NDArray[np.float64], target: NDArray[np
     return tuple(found)
 
 
-def _held(data: Mapping[str, Any]) -> Held:
-    return Held(**with_nan(data))
+def _read_coverage(data: Mapping[str, Any]) -> Coverage:
+    def held(told: Mapping[str, Any]) -> Held:
+        return Held(**{"chance": chance_error(data["level"], told["rows"])} | with_nan(told))  # pages of older runs lack it
+
+    return Coverage(data["level"], held(data["whole"]), *(tuple(map(held, data[part])) for part in ("by_year", "by_cutoff")))

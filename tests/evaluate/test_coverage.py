@@ -36,8 +36,15 @@ def test__find_promises__intervals__are_counted_by_year_and_cutoff():
     assert (wide.level, wide.whole.rows, wide.whole.share, wide.whole.width) == (0.9, 4, 0.75, 1.25)
     assert [(h.when, h.rows, h.share, h.width) for h in wide.by_year] == [("2024", 2, 0.5, 1.5), ("2025", 2, 1.0, 1.0)]
     assert [h.rows for h in wide.by_cutoff] == [1, 1, 2]
+    assert [h.chance for h in (wide.whole, *wide.by_year)] == pytest.approx([0.15, 0.045**0.5, 0.045**0.5])
     assert (narrow.level, narrow.whole.share) == (0.5, 0.25)
     assert Promises.from_json(json.loads(json.dumps(without_nan(asdict(found))))) == found
+
+
+def test__from_json__coverage_without_chance__has_it_again():
+    held = {"when": "2024", "rows": 100, "share": 0.9, "width": 1.0}
+    found = Promises.from_json({"coverage": [{"level": 0.9, "whole": held, "by_year": [held], "by_cutoff": []}], "grades": []})
+    assert found.coverage[0].whole.chance == found.coverage[0].by_year[0].chance == pytest.approx(0.03)
 
 
 def test__find_promises__probabilities__have_a_table_of_grades():
