@@ -3,7 +3,9 @@
 Threads are fixed by the settings, not by the machine: the same seed gives the same bits.
 """
 
+import logging
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from rdl.boost.boosters import load_boosters, save_boosters, total_gain
 from rdl.boost.contributions import contributions
+from rdl.boost.forest import Forest, UnfitError, lay_out
 from rdl.boost.matrix import Matrix, to_learn, to_predict
 from rdl.boost.objective import native_label, parameters
 from rdl.boost.settings import BoostSettings
@@ -23,6 +26,12 @@ if TYPE_CHECKING:
 
 Float64 = NDArray[np.float64]
 
+log = logging.getLogger(__name__)
+
+MANY = 20_000
+"""Rows from which on trees are laid out for them."""
+CHECKED = 64
+"""Rows of these that XGBoost predicts too."""
 SELECTION_ROUNDS = 100
 """Trees of the short fit that tells which columns are worth keeping; where there are classes, of all of them together …"""
 SELECTION_LEAST = 25
@@ -50,9 +59,32 @@ class FittedBoost:
         """
         if matrix.names != self.names:
             raise ValueError("the matrix has other columns than the fitted one")
-        data = to_predict(matrix, self.settings.threads)
-        parts = [np.asarray(b.predict(data), dtype=np.float64) for b in self.boosters]
+        parts = [np.asarray(part, dtype=np.float64) for part in self._predicted(matrix)]
         return np.mean(parts, axis=0).reshape(len(matrix), *self.shape)
+
+    def _predicted(self, matrix: Matrix) -> "list[NDArray[np.float32]]":
+        """Every booster's predictions; those of many rows are checked on a few of them against XGBoost's own."""
+        if len(matrix) >= MANY and self._forest is not None:
+            few = np.linspace(0, len(matrix) - 1, CHECKED).astype(np.int64)
+            found = self._forest.predict(matrix.values, self.settings.threads)
+            own = self._by_xgboost(matrix.rows(few))
+            if all(np.array_equal(a[few], b) for a, b in zip(found, own, strict=True)):
+                return found
+            log.warning("boost: laid-out trees do not predict what XGBoost does; XGBoost predicts")
+        return self._by_xgboost(matrix)
+
+    def _by_xgboost(self, matrix: Matrix) -> "list[NDArray[np.float32]]":
+        data = to_predict(matrix, self.settings.threads)
+        return [np.asarray(booster.predict(data)) for booster in self.boosters]
+
+    @cached_property
+    def _forest(self) -> Forest | None:
+        """The trees laid out for many rows, where they can be."""
+        try:
+            return lay_out(self.boosters)
+        except UnfitError as reason:
+            log.info("boost: XGBoost predicts, for its trees have %s", reason)
+            return None
 
     def contributions(self, matrix: Matrix) -> Float64:
         """[n, outputs, m + 1] what each feature adds to each margin, and last where the margin begins."""
