@@ -6,12 +6,13 @@ are poor; upper and lower ends are read apart, so that they need not be symmetri
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rdl.boost.drift import GRID, Drift
 from rdl.boost.matrix import Matrix
 from rdl.boost.spread import Spread, fit_spread
 from rdl.boost.window import Window
@@ -34,10 +35,15 @@ CLASS_ROWS = 100
 
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals of a regression: the window of residuals, each divided by its expected size, and what expects it."""
+    """Intervals of a regression: the window of residuals, each divided by its expected size, and what expects it.
+
+    Attributes:
+        drift: what labels that became known since the fit say of each level: see `rdl.boost.drift`.
+    """
 
     window: Window
     spread: Spread | None
+    drift: Drift = field(default_factory=Drift)
 
     def sizes(self, matrix: Matrix) -> Float64:
         """[n, 2] expected sizes of the residual below and above the prediction."""
@@ -45,20 +51,27 @@ class Intervals:
 
     def quantiles(self, prediction: Float64, sizes: Float64, levels: Sequence[float]) -> Float64:
         """[n, levels] quantiles of the label."""
-        return _stretched(prediction, sizes, self.window.quantiles(levels))
+        return _stretched(prediction, sizes, self.window.quantiles(self.drift.asked(levels).tolist()))
 
     def moved(self, residual: Float64, sizes: Float64, cutoff: Int) -> "Intervals":
-        """The same with the labels [n] that became known since."""
-        return Intervals(self.window.moved(_shrunk(residual, sizes), cutoff), self.spread)
+        """The same with the labels [n] that became known since, all later than those it knows."""
+        window, drift, score = self.window, self.drift, _shrunk(residual, sizes)
+        for now in np.unique(cutoff):
+            here = cutoff == now
+            drift = drift.after(score[here], window)
+            window = window.moved(score[here], cutoff[here])
+        return Intervals(window, self.spread, drift)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
-        return {"window": self.window.to_json(), "spread": None if self.spread is None else self.spread.to_json()}
+        spread = None if self.spread is None else self.spread.to_json()
+        return {"window": self.window.to_json(), "spread": spread, "drift": list(self.drift.levels)}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Intervals":
         """The intervals that `to_json` wrote."""
-        return Intervals(Window.from_json(data["window"]), None if data["spread"] is None else Spread.from_json(data["spread"]))
+        spread = None if data["spread"] is None else Spread.from_json(data["spread"])
+        return Intervals(Window.from_json(data["window"]), spread, Drift(tuple(data.get("drift", GRID))))
 
 
 @dataclass(frozen=True)

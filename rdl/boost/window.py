@@ -1,8 +1,8 @@
 """Scores of the newest mature labels, and their quantiles: the calibration window of conformal prediction, which moves with time.
 
 Labels of one moment resemble those of the next, not those of long ago, so newer cutoffs weigh more (Barber, Candès, Ramdas and
-Tibshirani, Conformal prediction beyond exchangeability, 2023). To correct the level besides by what the window would have covered
-so far (adaptive conformal inference) made coverage by year worse on rel-f1's folds, so the weights are all there is.
+Tibshirani, Conformal prediction beyond exchangeability, 2023). What is covered after a fit moves the levels besides, see
+`rdl.boost.drift`; to begin that on the folds made coverage by year worse on rel-f1's.
 """
 
 from collections.abc import Mapping, Sequence

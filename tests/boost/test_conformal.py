@@ -1,6 +1,7 @@
 """Intervals and sets hold the truth as often as promised, follow the newest labels, and are wide only where errors are large."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdl.boost.conformal import ClassSets, Intervals, JointSets, fit_class_sets, fit_intervals, fit_joint_sets
+from rdl.boost.drift import GRID, Drift
 from rdl.boost.matrix import Matrix
 from rdl.boost.window import HALF_CUTOFFS, SAMPLE, Window
 
@@ -99,6 +101,55 @@ def test__intervals__errors_grow__coverage_comes_back_as_labels_become_known():
     assert still.spread is None  # there is nothing to tell sizes by
     assert covered(still) < 0.6
     assert covered(rolling) == pytest.approx(0.9, abs=0.05)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 11))
+@settings(max_examples=20, deadline=None)
+def test__intervals__moved_in_two_steps__say_the_same_as_in_one(seed, cut):
+    draw = np.random.default_rng(seed)
+    cutoff, residual, sizes = np.repeat(np.arange(12), 20), draw.normal(size=240) * draw.exponential(), np.ones((240, 2))
+    start = Intervals(Window.of(draw.normal(size=100), np.full(100, -1)), None)
+    early = cutoff < cut
+    order = draw.permutation(240)
+    whole = start.moved(residual[order], sizes, cutoff[order])
+    stepped = start.moved(residual[early], sizes[early], cutoff[early]).moved(residual[~early], sizes[~early], cutoff[~early])
+    asked = np.sort(draw.random(9))
+    found = whole.quantiles(np.zeros(1), np.ones((1, 2)), asked)
+    assert np.array_equal(found, stepped.quantiles(np.zeros(1), np.ones((1, 2)), asked))
+    assert (np.diff(found[0]) >= 0).all()
+    assert np.array_equal(Intervals.from_json(json.loads(json.dumps(whole.to_json()))).drift.levels, whole.drift.levels)
+
+
+def test__intervals__errors_keep_drifting_up__levels_learn_what_the_window_lags_behind():
+    draw = np.random.default_rng(3)
+    cutoff = np.repeat(np.arange(60), 300)
+    residual, even = draw.normal(size=len(cutoff)) + 0.15 * cutoff, np.ones((300, 2))
+    start = Intervals(Window.of(residual[cutoff < 10], cutoff[cutoff < 10]), None)
+
+    def outside(learned):
+        now, below, above = start, [], []
+        for t in range(10, 60):
+            new = residual[cutoff == t]
+            low, high = now.quantiles(np.zeros(1), even[:1], (0.05, 0.95))[0]
+            below.append(np.mean(new < low))
+            above.append(np.mean(new > high))
+            now = now.moved(new, even, np.full(300, t))
+            now = now if learned else replace(now, drift=Drift())
+        return np.mean(below[10:]), np.mean(above[10:])
+
+    assert outside(learned=False)[1] > 0.1
+    assert outside(learned=True) == pytest.approx((0.05, 0.05), abs=0.015)
+
+
+def test__drift__windows_that_hold__stay_near_their_levels():
+    draw, drift, window = np.random.default_rng(4), Drift(), Window.of(np.random.default_rng(5).normal(size=5000), np.zeros(5000))
+    for _ in range(200):
+        drift = drift.after(draw.normal(size=400), window)
+    assert np.abs(np.array(drift.levels) - GRID).max() < 0.06
+    far = Drift()
+    for _ in range(200):
+        far = far.after(np.full(400, 1e9), window)
+    assert far.asked([0.95])[0] < 1.0
 
 
 def softmax(margin):
