@@ -1,9 +1,9 @@
 """Accuracy on the test split: tasks x regimes x seeds, every member alone and the blend.
 
-`python tests/benchmarks/accuracy.py [--project DIR] [--tasks …] [--regimes …] [--seeds N] [--members …]` prints one JSON object a
-line: the mean of the task's metric over the seeds as `value`, their standard deviation as `spread`, and what a fit and its
-predictions took. Everything is chosen on temporal folds before the test date; the test labels are read once, to score. Default:
-rel-f1, fresh, five seeds, XGBoost on the features. Fits that the home holds already are found there, and take no time.
+`python tests/benchmarks/accuracy.py [--project DIR] [--tasks …] [--regimes …] [--seeds N] [--members …] [--portfolio]` prints one
+JSON object a line: the mean of the task's metric over the seeds as `value`, their standard deviation as `spread`, and what a fit
+and its predictions took. Everything is chosen on temporal folds before the test date; the test labels are read once, to score.
+Default: rel-f1, fresh, five seeds, XGBoost on the features. Fits that the home holds already are found there, and take no time.
 """
 
 import argparse
@@ -54,10 +54,12 @@ def main() -> None:
     parser.add_argument("--regimes", default="fresh", help="frozen,fresh,rolling; those that a task knows are measured")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--members", default="features", help="names or groups, comma-separated; `all` for all that answer")
+    parser.add_argument("--portfolio", action="store_true", help="try configurations of XGBoost beside the default")
     parser.add_argument("--rows", type=int, help="training rows at most")
     options = parser.parse_args()
     members = () if options.members == "all" else resolve_members(options.members.split(","))
-    settings: dict[str, object] = {"members": members} | ({"rows": options.rows} if options.rows else {})
+    settings: dict[str, object] = {"members": members, "portfolio": options.portfolio or None}
+    settings |= {"rows": options.rows} if options.rows else {}
     with tempfile.TemporaryDirectory() as temporary:
         database = open_database(open_project(options.project, home=options.home or Path(temporary)))
         names = options.tasks.split(",") if options.tasks else list(list_tasks(database))

@@ -28,7 +28,7 @@ from rdl.model.selection import select_features
 from rdl.model.settings import Choices
 from rdl.model.training import Training, prepare_training
 from rdl.project import open_project
-from rdl.task import Labels, Split, Task, find_task, split_labels, with_classes
+from rdl.task import Labels, Seeds, Split, Task, find_task, split_labels, with_classes
 from rdl.task.metrics import score
 
 REL_F1 = Path(__file__).parents[2].parent / "shared" / "data" / "rel-f1"
@@ -49,9 +49,8 @@ def measure(database: Database, name: str, regime: Regime, settings: FitSettings
     chosen, known, out_of_fold, seconds = choose_each(training)
     began = time.process_time()
     equal = dict.fromkeys(order, 1.0 / len(order))
-    model = fit_members(training, Choices(training.source.plan, equal, chosen, {}, len(known)))
-    source = model.source(database)
-    later = model.predict_prepared(source, source.prepare(seeds)).members
+    choices = Choices(training.source.plan, equal, chosen, {}, len(known))
+    later = predicted(training, choices, seeds, -(-len(np.unique(seeds.cutoff)) // 4) if regime is Regime.ROLLING else None)
     seconds["fitting and predicting"] = time.process_time() - began
     labels = labels.seen_by(seeds)
     case = f"{name}, {regime.value}, seed {settings.seed}"
@@ -63,6 +62,20 @@ def measure(database: Database, name: str, regime: Regime, settings: FitSettings
     for new in order:
         report(f"{case}, {new} alone", worth(task, labels, later[new]), task.metric, cpu_s=round(seconds[new], 1))
     report(f"{case}, fitting and predicting", seconds["fitting and predicting"], "cpu-s")
+
+
+def predicted(training: Training, choices: Choices, seeds: Seeds, step: int | None) -> dict[str, Prediction]:
+    """What every member says of the test rows; fitted again as chosen at every `step` cutoffs, where that is given."""
+    database, task = training.source.database, training.source.task
+    cutoffs, found = np.unique(seeds.cutoff), []
+    blocks = [cutoffs[i : i + step] for i in range(0, len(cutoffs), step)] if step else [cutoffs]
+    for i, block in enumerate(blocks):
+        told = prepare_training(database, task, int(block[0]), training.settings, 0, choices) if i else training
+        model = fit_members(told, choices)
+        source = model.source(database)
+        rows = np.flatnonzero((seeds.cutoff >= block[0]) & (seeds.cutoff <= block[-1]))  # rows are in the order of their cutoffs
+        found.append(model.predict_prepared(source, source.prepare(seeds[rows])).members)
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
 def choose_each(training: Training) -> tuple[dict[str, Choice], Labels, dict[str, Prediction], dict[str, float]]:
