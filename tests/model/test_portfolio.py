@@ -10,20 +10,10 @@ from rdl.boost import BoostSettings, default_settings
 from rdl.model import FitSettings
 from rdl.model import portfolio as subject
 from rdl.model.portfolio import DEFAULT, Trial, best_of, portfolio
-from rdl.task import Kind, Labels, Seeds
+from rdl.task import Kind
+from tests.model.made import ROWS, made_folds
 
 SETTINGS = FitSettings(portfolio=True)
-ROWS, FOLDS = 200, 3
-
-
-def _folds() -> list[SimpleNamespace]:
-    rng = np.random.default_rng(0)
-    found = []
-    for fold in range(FOLDS):
-        cutoff = np.repeat(np.arange(10) + 10 * fold, ROWS // 10)
-        labels = Labels(Seeds.at(np.arange(ROWS), cutoff), rng.normal(size=ROWS))
-        found.append(SimpleNamespace(valid=SimpleNamespace(labels=labels, target=labels.target)))
-    return found
 
 
 def _context(settings: FitSettings = SETTINGS, seconds: float | None = None) -> SimpleNamespace:
@@ -33,7 +23,7 @@ def _context(settings: FitSettings = SETTINGS, seconds: float | None = None) -> 
 
 def _chosen(noise: dict[str, float], context: SimpleNamespace) -> tuple[str, list[str]]:
     """What is chosen, and what is tried, where a configuration's predictions err by so much noise."""
-    folds, asked = _folds(), []
+    folds, asked = made_folds(), []
 
     def run(name: str, settings: BoostSettings) -> Trial:
         asked.append(name)

@@ -14,8 +14,8 @@ from rdl.database import Database
 from rdl.errors import SchemaError, TaskError, UsageError
 from rdl.model import Model, fit_model, resolve_members
 from rdl.model.registry import members_for
-from rdl.task import Kind, Seeds, entity_keys, find_entities, find_task, labels_at, population_at
-from tests.model.world import CUTOFF, SMALL, TREES, rewrite_future, tables, write
+from rdl.task import Kind, Seeds, entity_keys, find_entities, find_task, labels_at
+from tests.model.world import CUTOFF, SMALL, TREES, people, rewrite_future, tables, write
 
 MEMBERS = {"entity", "features", "sage"}
 
@@ -28,10 +28,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Database:
 @pytest.fixture(scope="module")
 def model(world: Database) -> Model:
     return fit_model(world, find_task(world, "active"), CUTOFF, SMALL)
-
-
-def _people(world: Database, model: Model, cutoff: int = CUTOFF) -> Seeds:
-    return population_at(world, model.task, np.array([cutoff]))
 
 
 def test__fit_model__every_member__predicts_better_than_chance(world: Database, model: Model) -> None:
@@ -51,7 +47,7 @@ def test__fit_model__same_seed__gives_identical_bits_whatever_the_order_of_input
     order = np.random.default_rng(1).permutation(len(content["events"]))
     again = write(tmp_path / "p", {**content, "events": content["events"].take(order)})
     other = fit_model(again, find_task(again, "active"), CUTOFF, SMALL)
-    seeds = _people(world, model)
+    seeds = people(world, model)
     first, second = model.predict(world, seeds), other.predict(again, seeds)
     for name in first.members:
         assert np.array_equal(first.members[name], second.members[name]), name
@@ -63,7 +59,7 @@ def test__fit_model__same_seed__gives_identical_bits_whatever_the_order_of_input
 def test__predict__rewritten_future__changes_no_prediction(world: Database, model: Model, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         other = write(Path(folder) / "p", rewrite_future(tables(), seed))
-        seeds = _people(world, model)
+        seeds = people(world, model)
         there = find_entities(other, model.task, entity_keys(world, model.task, seeds.entity))
         first = model.predict(world, seeds)
         second = model.predict(other, Seeds.at(there, seeds.cutoff))
@@ -77,7 +73,7 @@ def test__fit_model__rewritten_future__fits_the_same_model(world: Database, mode
     fitted = fit_model(other, find_task(other, "active"), CUTOFF, SMALL)
     assert fitted.plan == model.plan
     assert fitted.weights == model.weights
-    seeds = _people(world, model)
+    seeds = people(world, model)
     first, second = model.predict(world, seeds), fitted.predict(world, seeds)
     for name in first.members:
         assert np.array_equal(first.members[name], second.members[name]), name
@@ -97,7 +93,7 @@ def test__predict__one_row_around_the_cutoff__is_seen_only_before_it(
     at = table["at"].cast("int64").to_pylist()
     at[-80:] = [arrival - hour] * 80
     other = write(tmp_path / "p", {**content, "events": table.set_column(3, "at", _timestamps(at))})
-    seeds = _people(world, model)
+    seeds = people(world, model)
     first, second = model.predict(world, seeds), model.predict(other, seeds)
     for name in ("features", "sage"):
         same = np.array_equal(first.members[name], second.members[name])
@@ -106,7 +102,7 @@ def test__predict__one_row_around_the_cutoff__is_seen_only_before_it(
 
 def test__predict__one_seed__equals_its_place_among_many(world: Database, model: Model) -> None:
     day = 86_400_000_000
-    seeds = Seeds.concat([_people(world, model, CUTOFF), _people(world, model, CUTOFF + day)])
+    seeds = Seeds.concat([people(world, model, CUTOFF), people(world, model, CUTOFF + day)])
     whole = model.predict(world, seeds)
     for i in (0, len(seeds) // 2, len(seeds) - 1):
         alone = model.predict(world, seeds[np.array([i])])

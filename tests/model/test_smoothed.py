@@ -12,9 +12,9 @@ from rdl.model.kindred import Kindred
 from rdl.model.related import ENTITY, Kinship, Nodes, known_paths, nodes_of
 from rdl.model.smoothed import FittedSmoothed, Smoothed, walk
 from rdl.model.training import prepare_training
-from rdl.task import Seeds, entity_keys, find_entities, find_task, population_at
+from rdl.task import Seeds, entity_keys, find_entities, find_task
 from rdl.timeline import DAY
-from tests.model.world import CUTOFF, SMALL, TASK, rewrite_future, tables, write
+from tests.model.world import CUTOFF, SMALL, people, rewrite_future, tables, write, write_paced
 
 pytestmark = pytest.mark.slow
 
@@ -23,11 +23,7 @@ ALONE = replace(SMALL, members=("graphboost",))
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    folder = tmp_path_factory.mktemp("smoothed") / "p"
-    database = write(folder, tables())
-    label = "CASE WHEN count(e.event) > 2 THEN 'often' WHEN count(e.event) > 0 THEN 'some' ELSE 'never' END"
-    (folder / "sql" / "tasks" / "pace.sql").write_text(TASK.format(name="pace", kind="multiclass", label=label))
-    return database
+    return write_paced(tmp_path_factory.mktemp("smoothed") / "p")
 
 
 def smoothed(world: Database, monkeypatch: pytest.MonkeyPatch, name: str, settings: FitSettings = ALONE) -> Model:
@@ -42,10 +38,6 @@ def smoothed(world: Database, monkeypatch: pytest.MonkeyPatch, name: str, settin
 
     monkeypatch.setattr(Smoothed, "choose", always)
     return fit_model(world, find_task(world, name), CUTOFF, settings)
-
-
-def people(world: Database, model: Model, cutoff: int = CUTOFF) -> Seeds:
-    return population_at(world, model.task, np.array([cutoff]))
 
 
 @pytest.mark.parametrize("name", ["active", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pace", "spend"))])

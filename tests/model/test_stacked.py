@@ -11,20 +11,16 @@ from rdl.model import Model, fit_model, load_model, save_model
 from rdl.model.member import Context
 from rdl.model.stacked import FittedStacked, Stacked, _Rows, _supported
 from rdl.model.training import prepare_training
-from rdl.task import Seeds, entity_keys, find_entities, find_task, population_at
+from rdl.task import Seeds, entity_keys, find_entities, find_task
 from rdl.timeline import DAY
-from tests.model.world import CUTOFF, SMALL, TASK, rewrite_future, tables, write
+from tests.model.world import CUTOFF, SMALL, people, rewrite_future, tables, write, write_paced
 
 ALONE = replace(SMALL, members=("stacked",), lattices=1)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    folder = tmp_path_factory.mktemp("stacked") / "p"
-    database = write(folder, tables())
-    label = "CASE WHEN count(e.event) > 2 THEN 'often' WHEN count(e.event) > 0 THEN 'some' ELSE 'never' END"
-    (folder / "sql" / "tasks" / "pace.sql").write_text(TASK.format(name="pace", kind="multiclass", label=label))
-    return database
+    return write_paced(tmp_path_factory.mktemp("stacked") / "p")
 
 
 def stacked(world: Database, monkeypatch: pytest.MonkeyPatch, name: str, staleness: int = 0) -> Model:
@@ -37,10 +33,6 @@ def stacked(world: Database, monkeypatch: pytest.MonkeyPatch, name: str, stalene
 
     monkeypatch.setattr(Stacked, "choose", always)
     return fit_model(world, find_task(world, name), CUTOFF, ALONE, staleness)
-
-
-def people(world: Database, model: Model, cutoff: int = CUTOFF) -> Seeds:
-    return population_at(world, model.task, np.array([cutoff]))
 
 
 @pytest.mark.parametrize("name", ["active", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pace", "spend"))])

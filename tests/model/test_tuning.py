@@ -17,26 +17,16 @@ from rdl.model.portfolio import DEFAULT, portfolio
 from rdl.model.recipe import choose
 from rdl.model.training import prepare_training
 from rdl.model.tuning import RANGES, SEARCHED, TUNED, search_space, tune, tuned_lines
-from rdl.task import Kind, Labels, Seeds, find_task
+from rdl.task import Kind, find_task
+from tests.model.made import FOLDS, ROWS, made_folds
 from tests.model.world import CUTOFF, TREES, rewrite_future, tables, write
 
-ROWS, FOLDS = 200, 3
 BASE = default_settings(Kind.REGRESSION, 0)
-
-
-def _folds() -> list[Any]:
-    rng = np.random.default_rng(0)
-    found = []
-    for fold in range(FOLDS):
-        cutoff = np.repeat(np.arange(10) + 10 * fold, ROWS // 10)
-        labels = Labels(Seeds.at(np.arange(ROWS), cutoff), rng.normal(size=ROWS))
-        found.append(SimpleNamespace(valid=SimpleNamespace(labels=labels, target=labels.target)))
-    return found
 
 
 def _tuned(size: Any, trials: int, seed: int = 0, seconds: float | None = None) -> tuple[Any, Any, list[tuple[int, BoostSettings]]]:
     """What is found where predictions err by `size(settings)`; and what was fitted, fold by fold."""
-    folds, fitted = _folds(), []
+    folds, fitted = made_folds(), []
     settings = FitSettings(seed=seed, trials=trials)
     context: Any = SimpleNamespace(settings=settings, boost=BASE, seconds=seconds, kind=Kind.REGRESSION, metric="mae")
 
@@ -76,7 +66,7 @@ def test__tune__all_alike__is_the_default() -> None:
 def test__tune__any_noise__is_never_worse_than_the_default_on_the_folds(seed: int) -> None:
     draw = np.random.default_rng(seed)
     trial, _, _ = _tuned(lambda s: 0.5 + (1e4 * s.subsample) % 1 * draw.random(), 15, seed)
-    target = np.concatenate([f.valid.target for f in _folds()])
+    target = np.concatenate([f.valid.target for f in made_folds()])
     first, _, _ = _tuned(lambda s: 0.5 + (1e4 * s.subsample) % 1 * np.random.default_rng(seed).random(), 1, seed)
     if trial.name != DEFAULT:
         loss, before = (np.abs(np.concatenate(t.predictions) - target).mean() for t in (trial, first))

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from rdl.boost import BoostSettings
 from rdl.database import Database, open_database
 from rdl.gnn import GnnSettings
-from rdl.model import FitSettings
+from rdl.model import FitSettings, Model
 from rdl.project import open_project
+from rdl.task import Seeds, population_at
 from rdl.timeline import parse_time, to_datetime
 
 SETTINGS = """\
@@ -122,6 +123,19 @@ def write(folder: Path, content: dict[str, pa.Table]) -> Database:
         TASK.format(name="spend", kind="regression", label="coalesce(sum(e.amount), 0)")
     )
     return open_database(open_project(folder))
+
+
+def write_paced(folder: Path) -> Database:
+    """The same with a task of three classes, `pace`."""
+    database = write(folder, tables())
+    label = "CASE WHEN count(e.event) > 2 THEN 'often' WHEN count(e.event) > 0 THEN 'some' ELSE 'never' END"
+    (folder / "sql" / "tasks" / "pace.sql").write_text(TASK.format(name="pace", kind="multiclass", label=label))
+    return database
+
+
+def people(world: Database, model: Model, cutoff: int = CUTOFF) -> Seeds:
+    """Those whom the model's task asks about at a cutoff."""
+    return population_at(world, model.task, np.array([cutoff]))
 
 
 def rewrite_future(content: dict[str, pa.Table], seed: int, cutoff: int = CUTOFF) -> dict[str, pa.Table]:
