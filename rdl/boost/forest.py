@@ -107,7 +107,8 @@ def lay_out(boosters: "Sequence[xgboost.Booster]") -> Forest:
         UnfitError: a tree is too deep, or a column is cut in too many places.
     """
     trees: list[tuple[_Tree, int]] = []
-    bare, groups = [], 1
+    bare: list[xgboost.Booster] = []
+    groups = 1
     for booster in boosters:
         facts = json.loads(bytes(booster.save_raw("json")))
         model = _model(facts)

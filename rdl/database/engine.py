@@ -6,6 +6,7 @@ number of them work beside each other, and nothing that is computed can change t
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from enum import StrEnum
 from functools import cache
 from itertools import dropwhile
@@ -87,18 +88,27 @@ class Engine:
 
     def __init__(self, path: Path, memory_limit: str, threads: int, temp: Path, caution: Caution = Caution.NONE) -> None:
         temp.mkdir(parents=True, exist_ok=True)
-        self.temp = temp
+        self.temp, self.threads, self._caution = temp, threads, caution
         self._connection = connect(memory_limit, threads, temp)
-        if caution:
-            self._connection.execute(caution.value).fetchall()
         self._connection.execute(f"ATTACH {literal(str(path))} AS db (READ_ONLY)").fetchall()
-        self._connection.execute("USE db.main").fetchall()
+        self._settle()
+
+    def beside(self) -> "Engine":
+        """Another connection to the same rows, for another thread: memory and threads are shared, temporary tables are not."""
+        other = copy(self)
+        other._connection = self._connection.cursor()  # noqa: SLF001  (its own class)
+        other._settle()  # noqa: SLF001
+        return other
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._connection.close()
+        self.close()
 
     def execute(self, sql: str, params: Parameters = None) -> None:
         """Run statements for their effect."""
@@ -139,6 +149,13 @@ class Engine:
     def register(self, name: str, table: object) -> None:
         """Make an Arrow table or polars frame readable as `name`."""
         self._connection.register(name, table.to_arrow() if hasattr(table, "to_arrow") else table)
+
+    def _settle(self) -> None:
+        """What a connection is told before its first statement."""
+        self._connection.execute("SET TimeZone = 'UTC'").fetchall()
+        if self._caution:
+            self._connection.execute(self._caution.value).fetchall()
+        self._connection.execute("USE db.main").fetchall()
 
     def unregister(self, name: str) -> None:
         """Forget what `register` made readable."""

@@ -4,9 +4,9 @@ Training and serving call the same function. A seed's features depend on its ent
 not on the other seeds in the call, their order, or the number of threads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from rdl.features.compile import HISTORY
 from rdl.features.engine import kernels, moves
 from rdl.features.engine.buckets import Share
 from rdl.features.engine.evaluate import Evaluator, Table
+from rdl.features.engine.lanes import MOST, Lanes
 from rdl.features.families import calendar
 from rdl.features.plan import Anchor, Block, Feature, FeaturePlan
 from rdl.task.seeds import History, Seeds
@@ -25,6 +26,8 @@ from rdl.timeline import DAY
 
 Int = NDArray[np.int64]
 
+MANY = 100_000
+"""Seeds from which on blocks are computed side by side."""
 BYTES_A_PART = 2**30
 """What a part's seeds may take while their features are computed, at twice four bytes a feature."""
 
@@ -108,15 +111,19 @@ def compute_parts(
     history: History | None = None,
     most: int | None = None,
     by_sql: bool = False,
+    lanes: int | None = None,
 ) -> Iterator[tuple[Int, FeatureMatrix]]:
     """The same in parts of about `most` seeds (by `BYTES_A_PART`), as (places among the seeds, features), in bounded memory.
 
     A part holds all seeds of some entities. What does not depend on the entity is computed once for all parts. The engine is busy
-    until the last part is taken.
+    until the last part is taken. Of very many seeds, two blocks are computed at once where the database has two threads; `lanes`
+    says how many in place of that.
     """
     count = max(-(-len(seeds) // (most or BYTES_A_PART // (8 * max(len(plan.features), 1)) + 1)), 1)
-    _register_history(engine, history, plan.settings.label_channels)
-    computation = _Computation(plan, engine, seeds, by_sql, count)
+    known = _known_labels(history, plan.settings.label_channels)
+    at_once = lanes or (min(engine.threads, MOST) if len(seeds) >= MANY else 1)
+    side_by_side = Lanes(engine, at_once, lambda own: own.register(HISTORY, known))
+    computation = _Computation(plan, side_by_side, seeds, by_sql, count)
     try:
         for rest in range(count):
             index = np.arange(len(seeds)) if count == 1 else np.flatnonzero(seeds.entity % count == rest)
@@ -124,10 +131,11 @@ def compute_parts(
                 yield index, computation.run(index, Share(count, rest))
     finally:
         computation.close()
+        side_by_side.close()
         engine.unregister(HISTORY)
 
 
-def _register_history(engine: Engine, history: History | None, channels: int) -> None:
+def _known_labels(history: History | None, channels: int) -> pa.Table:
     """Past labels in a total order, so that nothing depends on the order in which they came."""
     if history is None:
         entity = cutoff = time = np.empty(0, dtype=np.int64)
@@ -139,15 +147,15 @@ def _register_history(engine: Engine, history: History | None, channels: int) ->
     names = [f"value_{i}" for i in range(channels)] or ["value"]
     numbers = {name: value[:, i] for i, name in enumerate(names)}
     row = np.arange(len(entity), dtype=np.int64)
-    engine.register(HISTORY, pa.table({"_row": row, "entity": entity, "cutoff": cutoff, "time": time, **numbers}))
+    return pa.table({"_row": row, "entity": entity, "cutoff": cutoff, "time": time, **numbers})
 
 
 class _Computation:
     """One call, part by part: blocks in the order of the plan, each at the distinct points that the seeds need."""
 
-    def __init__(self, plan: FeaturePlan, engine: Engine, seeds: Seeds, by_sql: bool, parts: int) -> None:
-        self._plan, self._engine, self._seeds = plan, engine, seeds
-        self._evaluator = Evaluator(plan, engine, by_sql)
+    def __init__(self, plan: FeaturePlan, lanes: Lanes, seeds: Seeds, by_sql: bool, parts: int) -> None:
+        self._plan, self._lanes, self._seeds = plan, lanes, seeds
+        self._evaluator = Evaluator(plan, lanes, by_sql)
         self._shared: dict[str, tuple[Table, Int]] = {}
         self._place = {f.name: j for j, f in enumerate(f for f in plan.features if not f.categorical)}
         if parts > 1:
@@ -163,21 +171,40 @@ class _Computation:
         values = np.full((len(seeds), len(self._place)), np.nan, dtype=np.float32)
         categories: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
         own, inverse = _unique(seeds.entity, seeds.as_of)
-        for block in sorted(self._plan.blocks, key=lambda b: b.anchor is not Anchor.SELF):  # the others start from these
+
+        def place(block: Block, table: Table, row: Int) -> None:
             features = self._evaluator.features(block)
-            if block.anchor is Anchor.SELF and (features or self._evaluator.ascents(block)):
-                table, row = self._evaluator.run(block, *own, share), inverse
-            elif not features:
-                continue
-            elif block.climbs:
-                table, row = self._evaluator.run_parents(block, own[1]), inverse
-            else:
-                table, row = self._of_all(block, index)
             self._place_numbers(features, table.values, row, seeds, values)
             named = [f.name for f in features if f.categorical]
-            categories |= {name: _compact(table.codes[row, j], table.levels[j]) for j, name in enumerate(named)}
+            categories.update((name, _compact(table.codes[row, j], table.levels[j])) for j, name in enumerate(named))
+
+        def apart(block: Block) -> None:
+            if block.anchor is Anchor.SELF:
+                place(block, self._evaluator.run(block, *own, share), inverse)
+            elif block.climbs:
+                self._evaluator.prepare_parents(block)
+            else:
+                place(block, *self._of_all(block, index))
+
+        def climb(block: Block) -> None:
+            place(block, self._evaluator.run_parents(block, own[1]), inverse)
+
+        self._lanes.run([partial(_each, apart, group) for group in self._groups()])
+        self._lanes.run([partial(climb, block) for block in self._wanted if block.climbs])  # these start from the others
         self._derive(seeds, values)
         return _matrix(self._plan, values, categories)
+
+    @cached_property
+    def _wanted(self) -> tuple[Block, ...]:
+        """The blocks that are computed: they have features, or others start from them."""
+        ascents = {b.name for b in self._plan.blocks if b.anchor is Anchor.SELF and self._evaluator.ascents(b)}
+        return tuple(b for b in self._plan.blocks if self._evaluator.features(b) or b.name in ascents)
+
+    def _groups(self) -> list[list[Block]]:
+        """What may be computed beside each other, the longest first; blocks of those who were alike share what they find."""
+        alike = [b for b in self._wanted if b.anchor is Anchor.ALIKE]
+        groups = [[b] for b in self._wanted if b.anchor is not Anchor.ALIKE] + ([alike] if alike else [])
+        return sorted(groups, key=lambda group: -sum(self._evaluator.cost(b) for b in group))
 
     def _of_all(self, block: Block, index: Int) -> tuple[Table, Int]:
         """A block whose points are not the entity's own, computed once for all parts; where in it the seeds at `index` stand."""
@@ -204,7 +231,7 @@ class _Computation:
 
     @cached_property
     def _cohorts(self) -> Cohorts:
-        return Cohorts(self._engine, self._plan.blocks, self._seeds.entity, self._seeds.as_of)
+        return Cohorts(self._lanes.engine, self._plan.blocks, self._seeds.entity, self._seeds.as_of)
 
     def _place_numbers(
         self, features: Sequence[Feature], table: NDArray[np.float32], row: Int, seeds: Seeds, values: NDArray[np.float32]
@@ -249,6 +276,11 @@ def _matrix(
         codes,
         tuple(categories[f.name][1] for f in categorical),
     )
+
+
+def _each(work: Callable[[Block], None], blocks: Sequence[Block]) -> None:
+    for block in blocks:
+        work(block)
 
 
 def season(seeds: Seeds, horizon: int, labels: bool) -> Int:

@@ -20,6 +20,7 @@ from rdl.features.compile import POINTS, fact_table
 from rdl.features.engine import kernels
 from rdl.features.engine.events import Events, Keys, events_of, read_events
 from rdl.features.engine.flat import WANTED, FlatBlock
+from rdl.features.engine.lanes import Lanes
 from rdl.features.engine.spill import Spill, deal_out
 from rdl.features.plan import Anchor, Block
 
@@ -51,10 +52,15 @@ WHOLE = Share()
 class Reading:
     """The fact rows of one plan's blocks."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
         self._counts: dict[str, int] = {}
         self._kept: dict[str, Spill] = {}
+
+    @property
+    def engine(self) -> Engine:
+        """The calling thread's engine."""
+        return self._lanes.engine
 
     def rows(self, table: str) -> int:
         """Rows of a table."""

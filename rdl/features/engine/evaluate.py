@@ -15,6 +15,7 @@ from rdl.features.compile import POINTS, compile_block, fact_table, group_query,
 from rdl.features.engine import moves
 from rdl.features.engine.buckets import WHOLE, Buckets, Reading, Share
 from rdl.features.engine.flat import FlatBlock, climb_rows, evaluate_flat, flat_block
+from rdl.features.engine.lanes import Lanes
 from rdl.features.engine.pieces import Unsupported
 from rdl.features.engine.records import Parents, distinct_pairs, mean_over
 from rdl.features.engine.scan import Overflow, Scan
@@ -45,12 +46,16 @@ class Table:
 class Evaluator:
     """Runs the blocks of one plan; remembers the parents that later blocks start from."""
 
-    def __init__(self, plan: FeaturePlan, engine: Engine, by_sql: bool = False) -> None:
-        self._plan, self._engine, self._by_sql = plan, engine, by_sql
-        self._reading = Reading(engine)
+    def __init__(self, plan: FeaturePlan, lanes: Lanes, by_sql: bool = False) -> None:
+        self._plan, self._lanes, self._by_sql = plan, lanes, by_sql
+        self._reading = Reading(lanes)
         self._parents: dict[tuple[str, Chain], Parents] = {}
         self._grid: Int | None = None
         self._records: dict[str, Table] = {}
+
+    @property
+    def _engine(self) -> Engine:
+        return self._lanes.engine
 
     def features(self, block: Block) -> tuple[Feature, ...]:
         """The plan's features of a block."""
@@ -139,6 +144,15 @@ class Evaluator:
         cells = sum(self._parent_rows(block) * len(self.features(block)) for block in blocks) * len(times)
         most = max((self._parent_rows(block) for block in blocks), default=0) * len(times)
         self._grid = times if 4 * cells <= BYTES_AT_ONCE and most <= 2 * points else None
+
+    def prepare_parents(self, block: Block) -> None:
+        """Compute what became of all parents of a LAST or RECENT block at the expected moments, where that is worth it."""
+        if self._grid is not None:
+            self._on_grid(block, self._grid)
+
+    def cost(self, block: Block) -> int:
+        """How long a block takes beside others, about."""
+        return self._reading.rows(fact_table(block)) * (4 + len(self.features(block)))
 
     def _on_grid(self, block: Block, times: Int) -> Table:
         """A block of parents at every one of them and of `times`."""

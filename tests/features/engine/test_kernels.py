@@ -11,6 +11,7 @@ from rdl.database.engine import connect
 from rdl.features import compute_features
 from rdl.features.engine import kernels
 from rdl.features.engine.evaluate import Evaluator
+from rdl.features.engine.lanes import Lanes
 from rdl.features.matrix import compute_parts
 from rdl.features.plan import Anchor
 from rdl.task import History, Seeds
@@ -81,7 +82,7 @@ def test__kernels__sums_too_large_small_buckets_or_batches__same_bits(tmp_path, 
         plan = plan_of(world, engine)
         whole = compute_features(plan, engine, seeds, history_of(world))
         monkeypatch.setattr(f"rdl.features.engine.{name}", value)
-        evaluator = Evaluator(plan, engine)
+        evaluator = Evaluator(plan, Lanes(engine, 1, lambda _: None))
         blocks = [b for b in plan.blocks if b.anchor is Anchor.WORLD and b.facts]
         slices = [list(evaluator._slices(b, evaluator.features(b))) for b in blocks]
         assert (max(len(s) for s in slices) > 1) == name.endswith("ONCE")
@@ -144,6 +145,30 @@ def test__compute_parts__few_seeds_a_part__same_as_at_once(tmp_path, monkeypatch
     assert sorted(np.concatenate([index for index, _ in parts])) == list(range(60))
     for index, part in parts:
         same(whole[index], part)
+
+
+@pytest.mark.parametrize("by_sql", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test__compute_parts__blocks_side_by_side__same_bits(tmp_path, by_sql):
+    world, seeds = worlds.make(7, users=9), seeds_of(7, 9, n=60, span=4)
+    with world.engine(tmp_path) as engine:
+        plan = plan_of(world, engine)
+        whole = compute_features(plan, engine, seeds, history_of(world))
+        for index, part in compute_parts(plan, engine, seeds, history_of(world), most=30, by_sql=by_sql, lanes=2):
+            same(whole[index], part)
+
+
+def test__lanes__error_in_one_block__ends_the_call(tmp_path):
+    def fail() -> None:
+        raise ValueError("of one block")
+
+    with worlds.make(7).engine(tmp_path) as engine:
+        lanes, seen = Lanes(engine, 2, lambda own: own.execute("CREATE TEMP TABLE ready (a INT)")), []
+        lanes.run([lambda: seen.append(lanes.engine), lambda: lanes.engine.execute("FROM ready")])
+        assert seen[0] is not engine  # whose temporary tables the threads do not see
+        with pytest.raises(ValueError, match="of one block"):
+            lanes.run([fail, *[lambda: None] * 9])
+        lanes.close()
+        engine.execute("FROM ready")
 
 
 def test__sums_of_windows__kernels_and_sql__mean_by_count(tmp_path):
