@@ -167,11 +167,16 @@ def _log_facts(
         **{k: v for k, v in model.facts.items() if isinstance(v, str | int | float)},
         **{name.removeprefix("rdl."): value for name, value in lineage.items() if name not in ("rdl.task", "rdl.as_of", SETTINGS)},
         **(dict(_flatten("settings", asdict(settings))) if is_dataclass(settings) else {}),
-        **{k: v for name, c in model.choices.members.items() for k, v in _flatten(f"tuning.{name}", c.get("tuning", {}))},
+        **tuning_facts(model.choices.members),
     }
     params = [Param(name, str(value)[:6000]) for name, value in facts.items()]
     for start in range(0, len(params), 100):  # MLflow takes a hundred at a time
         client.log_batch(run_id, params=params[start : start + 100])
+
+
+def tuning_facts(choices: "Mapping[str, Mapping[str, Any]]") -> dict[str, Any]:
+    """`tuning.MEMBER.…`: what was tried and found, from the members' choices; nothing where nothing was tuned."""
+    return {k: v for name, choice in choices.items() for k, v in _flatten(f"tuning.{name}", choice.get("tuning", {}))}
 
 
 def _kind_facts(task: Task) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rdl.cli.models import _answers, _table
+from rdl.cli.models import TRIALS, _answers, _table, _trials
+from rdl.errors import UsageError
 from rdl.task import METRICS, Kind, Task
 from tests.evaluate.examples import example
 
@@ -50,3 +51,9 @@ def test__train__answers__are_named_where_they_are_no_numbers() -> None:
     assert _answers(TASK) == []
     assert _answers(replace(TASK, kind=Kind.MULTICLASS, classes=tuple("abcdefg"))) == ["  classes  a, b, c, d, e and 2 more"]
     assert _answers(replace(TASK, kind=Kind.RECOMMENDATION, target_table="items")) == ["  ranks    10 rows of items"]
+
+
+def test__train__trials__are_those_of_tune() -> None:
+    assert [_trials(True, None), _trials(True, 3), _trials(False, None)] == [TRIALS, 3, None]
+    with pytest.raises(UsageError, match="--tune"):
+        _trials(False, 3)

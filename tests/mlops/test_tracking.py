@@ -12,7 +12,7 @@ from rdl.evaluate.figure import metric_by_cutoff
 from rdl.mlops import log_run
 from rdl.mlops.contender import settings_of
 from rdl.mlops.store import find_store
-from rdl.mlops.tracking import flatten_metrics
+from rdl.mlops.tracking import flatten_metrics, tuning_facts
 from tests.mlops.shop import small_fit
 
 
@@ -122,3 +122,11 @@ def test__metric_by_cutoff__any_lines__is_well_formed():
         drawn = ET.fromstring(metric_by_cutoff("roc & auc", ["2025-01-01", "2025-02-01", "2025-03-01"], lines))
         assert drawn.tag.endswith("svg")
     assert json.dumps(metric_by_cutoff("t", [], {}))
+
+
+def test__tuning_facts__tuned_member__its_settings_and_trials_are_parameters():
+    told = {"settings": {"max_depth": 5, "half_life": None}, "tried": 40, "pruned": 11, "change": -0.1, "error": 0.02}
+    found = tuning_facts({"entity": {"rounds": 9}, "features": {"rounds": 9, "tuning": told}})
+    assert found["tuning.features.settings.max_depth"] == 5
+    assert found["tuning.features.tried"] == 40
+    assert len(found) == 6

@@ -1,11 +1,12 @@
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from rdl.errors import PipelineError
 from rdl.pipeline import STEPS, Ledger, read_pipeline, run_pipeline
-from rdl.pipeline.steps.fit import own_members
+from rdl.pipeline.steps.fit import FitSection, fit_settings, own_members
 from rdl.task import Kind
 from rdl.timeline import parse_time
 from tests.pipeline import workshop
@@ -94,6 +95,17 @@ def test__fit__members__every_task_takes_those_that_answer_its_kind():
     assert own_members(named, Kind.BINARY) == own_members(named, Kind.MULTILABEL) == ("features",)
     assert own_members(named, Kind.RECOMMENDATION) == ("popular", "past", "ranked")
     assert own_members(["features"], Kind.RECOMMENDATION) == ("features",)  # which the fit refuses, naming those that could
+
+
+@pytest.mark.parametrize(
+    ("kind", "members", "trials"), [("binary", None, 7), ("recommendation", None, None), ("binary", ["entity"], None)]
+)
+def test__fit__trials__are_for_tasks_whose_members_can_be_tuned(kind, members, trials):
+    section = FitSection(members=members, trials=7)
+    task = SimpleNamespace(kind=Kind(kind))
+    source = SimpleNamespace(task=lambda name: task)
+    context = SimpleNamespace(section=lambda *_: section, source=source, unit=SimpleNamespace(task="t"))
+    assert fit_settings(context).trials == trials
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class FitSection(Settings):
-    """`[fit]`: the seed, the members of the blend, the training rows at most, and the wall time that one fit may take.
+    """`[fit]`: the seed, the members of the blend, the training rows at most, the wall time of one fit, and tuning's trials.
 
     Each task takes those of the members that answer its kind.
     A budget makes results depend on the machine's speed; leave it out where runs must repeat exactly.
@@ -25,6 +25,7 @@ class FitSection(Settings):
     members: list[str] | None = None
     rows: int | None = Field(default=None, ge=100)
     budget: str | None = None
+    trials: int | None = Field(default=None, ge=1)
 
 
 def fit_settings(context: Context) -> "FitSettings":
@@ -35,6 +36,7 @@ def fit_settings(context: Context) -> "FitSettings":
         UsageError: a member is unknown.
     """
     from rdl.model import FitSettings
+    from rdl.model.registry import members_for
 
     section = context.section(FitSection, "fit")
     kind = context.source.task(context.unit.task).kind
@@ -43,7 +45,9 @@ def fit_settings(context: Context) -> "FitSettings":
         budget = parse_duration(section.budget) / SECOND if section.budget is not None else None
     except TimeError as error:
         raise PipelineError(error.what, where=f"{context.pipeline.path}, [fit] budget", fix=error.fix) from error
-    settings = FitSettings(seed=section.seed, budget_s=budget, members=members)
+    tunable = "features" in (members or members_for(kind, ()))
+    trials = section.trials if tunable else None
+    settings = FitSettings(seed=section.seed, budget_s=budget, members=members, trials=trials)
     return settings if section.rows is None else replace(settings, rows=section.rows)
 
 
