@@ -68,7 +68,7 @@ class Cohorts:
 def _last_rows(engine: Engine, source: Block, entity: Int, moment: Int) -> Int:
     """The row id of the last row that each entity [n] of a block has before each moment [n]; -1 where it has none."""
     assert source.facts is not None
-    keys = Keys(np.unique(entity))
+    keys = Keys(_distinct(entity))
     key, time, joins = chain_sql(source)
     sql = load_sql("features/events.sql").format(
         key=key,
@@ -86,6 +86,15 @@ def _last_rows(engine: Engine, source: Block, entity: Int, moment: Int) -> Int:
     kernels.first_unseen(events.time, low, high, moment, 0, end)
     own = np.append(events.number("own"), -1.0)
     return np.where(end > low, own[end - 1], -1).astype(np.int64)
+
+
+def _distinct(entity: Int) -> Int:
+    """The distinct row ids among them, ascending: told off in an array, which is a tenth of the work of sorting them."""
+    if entity.min(initial=0) < 0:
+        return np.unique(entity)
+    present = np.zeros(int(entity.max(initial=-1)) + 1, dtype=np.bool_)
+    present[entity] = True
+    return np.flatnonzero(present)
 
 
 def _values(source: Block, block: Block) -> str:
