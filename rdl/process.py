@@ -1,6 +1,7 @@
-"""Which process it is: its number alone would also name whoever gets that number next."""
+"""Which process it is: its number alone would also name whoever gets that number next; and the end of those that it started."""
 
 import os
+import signal
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,6 +43,22 @@ class Process:
     def __str__(self) -> str:
         """As messages name it."""
         return f"process {self.pid} on {self.host}"
+
+
+def end_children() -> None:
+    """Kill what this process has started, and what that has, as far as the system tells of them."""
+    for child in _below(os.getpid()):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(child, signal.SIGKILL)
+
+
+def _below(pid: int) -> list[int]:
+    """The processes that `pid` has started, those below them first."""
+    found = list[int]()
+    for told in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError, ValueError):
+            found += [each for child in map(int, told.read_text(encoding="utf-8").split()) for each in (*_below(child), child)]
+    return found
 
 
 def _started(pid: int) -> str:

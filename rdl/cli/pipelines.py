@@ -49,14 +49,14 @@ def backfill(
 ) -> None:
     """Run a pipeline for many as-ofs, the oldest first; what is done is skipped, and one that fails does not stop the others."""
     from rdl.pipeline import read_pipeline
+    from rdl.pipeline.backfill import STOP_S, backfill_apart, nights, rdl_run
     from rdl.pipeline.backfill import backfill as one_by_one
-    from rdl.pipeline.backfill import backfill_apart, nights, rdl_run
-    from rdl.pipeline.run import terminable
+    from rdl.pipeline.stop import terminable
     from rdl.timeline import format_time
 
     found, as_ofs, failed = read_pipeline(pipeline), nights(start, stop, every), 0
     try:
-        with progress(as_json), terminable():
+        with progress(as_json), terminable(STOP_S):
             apart = backfill_apart(as_ofs, lambda as_of: rdl_run(pipeline, as_of), parallel)
             for night in apart if parallel > 1 else one_by_one(found, as_ofs):
                 failed = failed or night.exit_code

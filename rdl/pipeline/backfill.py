@@ -18,6 +18,9 @@ from rdl.pipeline.run import run_pipeline
 from rdl.timeline import format_time, parse_duration, parse_time
 
 GRACE_S = 30.0
+"""How long a night that was told to stop may take to do so."""
+STOP_S = GRACE_S + 10.0
+"""And how long all of them may."""
 MOST = 10_000
 
 

@@ -119,11 +119,11 @@ class Ledger:
         return dead
 
     def end_run(self, run: str, status: Status, now: int, error: str | None = None) -> None:
-        """Close a run, and whatever step of it is still open."""
+        """Close a run, and whatever step of it is still open; one that is closed stays as it is."""
         with self._write() as connection:
             values = (status.value, now, error, run)
             connection.execute("UPDATE steps SET status = ?, ended = ?, error = ? WHERE run = ? AND status = 'running'", values)
-            connection.execute("UPDATE runs SET status = ?, ended = ?, error = ? WHERE id = ?", values)
+            connection.execute("UPDATE runs SET status = ?, ended = ?, error = ? WHERE id = ? AND status = 'running'", values)
 
     def start_step(self, run: str, unit: Unit, key: str, now: int) -> None:
         """Open a step."""

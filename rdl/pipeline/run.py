@@ -8,14 +8,9 @@ does nothing. When a unit fails, what does not depend on it still runs: one brok
 import logging
 import secrets
 import shutil
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from rdl.errors import LockedError, PipelineError, RdlError
 from rdl.lock import locked
@@ -31,16 +26,10 @@ from rdl.pipeline.ready import when_ready
 from rdl.pipeline.result import RunResult, StepResult
 from rdl.pipeline.source import Source, open_source
 from rdl.pipeline.step import Context, Done, Step, Unit
+from rdl.pipeline.stop import Stopping, Terminated, terminable
 from rdl.timeline import format_time, parse_time
 
 log = logging.getLogger(__name__)
-
-
-class Terminated(SystemExit):
-    """SIGTERM arrived; the exit code is 143, as shells expect."""
-
-    def __init__(self) -> None:
-        super().__init__(128 + signal.SIGTERM)
 
 
 def run_pipeline(pipeline: Pipeline, as_of: int | None = None, *, resume: bool = False, dry_run: bool = False) -> RunResult:
@@ -68,11 +57,12 @@ def run_pipeline(pipeline: Pipeline, as_of: int | None = None, *, resume: bool =
         raise PipelineError(
             f"cannot write the home: {error}", where=str(pipeline.home), fix="set home to a writable folder"
         ) from error
-    with terminable(), ExitStack() as locks:
+    with terminable() as stopping, ExitStack() as locks:
         try:
             locks.enter_context(_lock(pipeline, as_of))
-            return _Run(pipeline, as_of, locks).finish()
+            return _Run(pipeline, as_of, locks, stopping).finish()
         except (Exception, Terminated) as error:
+            stopping.disarm()
             _tell(pipeline, as_of, error)
             raise
 
@@ -96,27 +86,10 @@ def _lock(pipeline: Pipeline, as_of: int | None) -> AbstractContextManager[None]
     return locked(pipeline.home / "locks" / f"{pipeline.name}.{word}.lock", what)
 
 
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Turn SIGTERM into `Terminated` while the block runs; only the main thread may do so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 class _Run:
     """One run, from its first line in the ledger to its last."""
 
-    def __init__(self, pipeline: Pipeline, as_of: int | None, locks: ExitStack) -> None:
+    def __init__(self, pipeline: Pipeline, as_of: int | None, locks: ExitStack, stopping: Stopping) -> None:
         self._pipeline, self._as_of, self._locks = pipeline, as_of, locks
         self._ledger = Ledger.of(pipeline.home)
         self._id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
@@ -129,6 +102,8 @@ class _Run:
         path = Path(told) if told is not None else pipeline.home / "heartbeats" / f"{pipeline.name}.json"
         facts = {"pipeline": pipeline.name, "run": self._id, "as_of": format_time(as_of) if as_of is not None else None}
         self._heart = Heartbeat(path, facts)
+        self._stopping = stopping
+        stopping.last_words = self._cut_off
 
     def finish(self) -> RunResult:
         """Do every unit, and close the run in the ledger however it ends."""
@@ -136,11 +111,13 @@ class _Run:
         with self._heart:
             try:
                 for unit, step in units(self._pipeline):
+                    self._stopping.check()
                     self._one(unit, step)
-            except BaseException as error:
+            except BaseException as caught:
+                error = self._stopping.told or caught
                 stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
                 self._end(Status.INTERRUPTED if stopped else Status.FAILED, error)
-                raise
+                raise error from (caught if error is not caught else None)
             finally:
                 self._clean((self._id,))
             if self._failures:
@@ -148,6 +125,12 @@ class _Run:
                 raise self._failures[0]
             self._end(Status.DONE)
         return RunResult(self._id, self._pipeline.name, self._as_of, tuple(self._results))
+
+    def _cut_off(self) -> None:
+        """Write down that the run is ended in the middle of its work; called beside it, and the process ends after it."""
+        self._end(Status.INTERRUPTED, Terminated())
+        self._clean((self._id,))
+        _tell(self._pipeline, self._as_of, Terminated())
 
     def _end(self, status: Status, error: BaseException | None = None) -> None:
         line = _line(error) if error is not None else None
@@ -179,6 +162,7 @@ class _Run:
                 self._ledger.note_step(self._id, unit, key, Status.SKIPPED, started)
                 self._keep(found, Status.SKIPPED, started)
         except Exception as error:
+            self._stopping.check()  # the database says that it was interrupted, not by what
             self._fail(unit, key, error, meter)
 
     def _fail(self, unit: Unit, key: str, error: Exception, meter: Meter) -> None:

@@ -79,7 +79,7 @@ PARALLEL = """
 import sys
 from pathlib import Path
 from rdl.pipeline.backfill import backfill_apart, nights
-from rdl.pipeline.run import terminable
+from rdl.pipeline.stop import terminable
 from rdl.timeline import format_time
 base, first, last = sys.argv[1:]
 def command(as_of):

@@ -16,7 +16,7 @@ from rdl.errors import DataError, NotReadyError, PipelineError, TimeLimitError, 
 from rdl.pipeline import Ledger, Status, attempt, heartbeat, read_pipeline, ready, run_pipeline
 from rdl.process import Process
 from rdl.timeline import parse_time
-from tests.pipeline.workshop import PIPELINE, STEPS, contents, halted, open_small, write_pipeline
+from tests.pipeline.workshop import PIPELINE, STEPS, contents, gone, halted, open_small, write_pipeline
 
 
 def statuses(pipeline):
@@ -260,16 +260,6 @@ def test__process__number_that_went_to_another__is_not_alive():
     assert not replace(own, started="boot:1").alive
     assert not replace(own, pid=2**22 + 1).alive
     assert replace(own, pid=2**22 + 1, host="elsewhere").alive
-
-
-def gone(pid, within=20.0):
-    """Whether a process has ended, soon."""
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        if not replace(Process.current(), pid=pid, started="").alive:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 @pytest.mark.slow

@@ -1,16 +1,20 @@
 """A small project, cheap steps that do real file work, and a process of its own to run them in.
 
 `python -m tests.pipeline.workshop PIPELINE BASE [AS_OF]` runs a pipeline of these steps; before the unit named by the environment
-variable HALT_IN publishes, the process writes the file HALT_FILE and waits to be killed.
+variable HALT_IN publishes, the process writes the file HALT_FILE and waits to be killed, as HALT_HOW says: asleep (""), in a
+statement of the database ("query"), in compiled code that never looks up ("native"), deaf to what a signal raises ("deaf"), or the
+same with a process that it has started ("child").
 """
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +22,7 @@ import polars as pl
 from rdl.errors import DataError
 from rdl.pipeline import Context, Outcome, Pipeline, Settings, Step, read_pipeline, run_pipeline
 from rdl.pipeline import plan as plan_module
+from rdl.process import Process
 from rdl.timeline import parse_time
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +62,31 @@ class CountSection(Settings):
 def halt(context: Context) -> None:
     if os.environ.get("HALT_IN") == str(context.unit):
         Path(os.environ["HALT_FILE"]).write_text(str(os.getpid()), encoding="utf-8")
+        HALTS[os.environ.get("HALT_HOW", "")](context)
+
+
+def query(context: Context) -> None:
+    with context.source.database.engine() as engine:
+        engine.numpy("SELECT count(*) AS n FROM range(1000000) a(i), range(1000000) b(j) WHERE hash(i, j) % 7 = 3")
+
+
+def native(context: Context) -> None:
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
+
+
+def deaf(context: Context) -> None:
+    with suppress(SystemExit):
         time.sleep(60)
+    time.sleep(60)
+
+
+def child(context: Context) -> None:
+    words = f"import os, time; open({os.environ['HALT_FILE']!r} + '.child', 'w').write(str(os.getpid())); time.sleep(60)"
+    subprocess.Popen([sys.executable, "-c", words])
+    deaf(context)
+
+
+HALTS = {"": lambda context: time.sleep(60), "query": query, "native": native, "deaf": deaf, "child": child}
 
 
 def count(context: Context) -> Outcome:
@@ -172,6 +201,16 @@ def halted(base: Path, unit: str, module: str = "tests.pipeline.workshop", pipel
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
         process.communicate()
+
+
+def gone(pid: int, within: float = 20.0) -> bool:
+    """Whether a process has ended, soon."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if not replace(Process.current(), pid=pid, started="").alive:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def main(path: str, base: str, as_of: str = "") -> None:
