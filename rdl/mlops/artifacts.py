@@ -7,11 +7,26 @@ say is read here; an error that nobody knows goes on as it is.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 
-from rdl.errors import ProjectError, RdlError, UnavailableError, UsageError
+from rdl.errors import ProjectError, RdlError, UnavailableError, UsageError, nearest
 
-_LIBRARIES = ("boto3", "botocore", "google", "azure")
+_S3 = ("boto3", "'rdl[s3]'")
+_CLIENTS = {
+    "s3": _S3,
+    "r2": _S3,
+    "b2": _S3,
+    "gs": ("google.cloud.storage", "google-cloud-storage"),
+    "wasbs": ("azure.storage.blob", "azure-storage-blob azure-identity"),
+    "abfss": ("azure.storage.filedatalake", "azure-storage-file-datalake azure-identity"),
+    "sftp": ("pysftp", "pysftp"),
+}
+"""What reaches a place, by the scheme of its address: the module, and what pip calls it."""
+_PACKAGES = {"boto3": "'rdl[s3]'", "botocore": "'rdl[s3]'", "google": _CLIENTS["gs"][1], "azure": _CLIENTS["wasbs"][1]}
+"""The same by the module that is missing, where the address tells nothing: a server said where the files lie."""
+_OTHERS = ("file", "ftp", "hdfs", "viewfs", "dbfs", "http", "https", "mlflow-artifacts")
+"""Schemes that MLflow knows besides."""
 _CODE = re.compile(r"An error occurred \((\w+)\) when calling the (\w+)")
 """How S3 says no: its code, and what was asked."""
 _UNKNOWN = ("NoSuchBucket",)
@@ -25,10 +40,25 @@ def require_library(uri: str | None) -> None:
     """Refuse a place that cannot be reached by what is installed.
 
     Raises:
-        UsageError: it is in S3, and boto3 is not installed.
+        UsageError: what reaches such a place is not installed.
+        ProjectError: nothing does.
     """
-    if uri is not None and uri.startswith("s3:") and find_spec("boto3") is None:
-        raise _missing(uri, "boto3")
+    if uri is None:
+        return
+    scheme = uri.partition(":")[0]
+    if scheme in _CLIENTS:
+        if not _installed(_CLIENTS[scheme][0]):
+            raise _missing(uri, _CLIENTS[scheme][0])
+    elif scheme not in _OTHERS and scheme not in entry_points(group="mlflow.artifact_repository").names:
+        fix = f"[tracking] artifacts: {nearest(scheme, [*_CLIENTS, *_OTHERS])}"
+        raise ProjectError(f"files cannot be kept at {scheme}: nothing here reaches it", where=uri, fix=fix)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it
+        return False
 
 
 @contextmanager
@@ -59,16 +89,17 @@ def find_reason(uri: str, error: BaseException) -> RdlError | None:
         seen.append(cause)
         cause = cause.__cause__ or cause.__context__
     for each in seen:
-        if isinstance(each, ModuleNotFoundError) and each.name and each.name.split(".")[0] in _LIBRARIES:
+        if isinstance(each, ImportError) and each.name and each.name.split(".")[0] in _PACKAGES:
             return _missing(uri, each.name)
     text = "\n".join(str(each) for each in seen)
     said = _CODE.search(text)
     return _refusal(uri, *said.groups()) if said else _silence(uri, text)
 
 
-def _missing(uri: str, library: str) -> UsageError:
-    fix = "pip install 'rdl[s3]'" if library in ("boto3", "botocore") else f"pip install {library}"
-    return UsageError(f"files at {uri} are reached by the package {library}, which is not installed", where="artifacts", fix=fix)
+def _missing(uri: str, module: str) -> UsageError:
+    _, package = _CLIENTS.get(uri.partition(":")[0], ("", _PACKAGES.get(module.split(".", maxsplit=1)[0], module)))
+    what = f"files at {uri} are reached by the package {module}, which is not installed"
+    return UsageError(what, where="artifacts", fix=f"pip install {package}")
 
 
 def _refusal(uri: str, code: str, asked: str) -> RdlError | None:

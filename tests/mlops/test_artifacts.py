@@ -49,7 +49,12 @@ def test__reaching__library_that_is_missing__is_named():
     found = said(ModuleNotFoundError("No module named 'boto3'", name="boto3"))
     assert isinstance(found, UsageError)
     assert found.fix == "pip install 'rdl[s3]'"
-    assert "azure.storage" in said(ModuleNotFoundError("no", name="azure.storage"), "wasbs://x@y/z").what
+    blob = said(ModuleNotFoundError("No module named 'azure'", name="azure"), "wasbs://box@shop.blob.core.windows.net/rdl")
+    assert (type(blob), blob.fix) == (UsageError, "pip install azure-storage-blob azure-identity")
+    lake = said(ModuleNotFoundError("No module named 'azure'", name="azure"), "abfss://box@shop.dfs.core.windows.net/rdl")
+    assert lake.fix == "pip install azure-storage-file-datalake azure-identity"
+    told = said(ImportError("cannot import name 'storage' from 'google.cloud'", name="google.cloud"), "models:/m-1")
+    assert told.fix == "pip install google-cloud-storage", "a server said where the files lie"
 
 
 def test__reaching__anything_else__goes_on_as_it_is():
@@ -70,3 +75,39 @@ def test__find_store__s3_without_boto3__is_refused_before_anything_is_fitted(pro
         find_store(dataclasses.replace(project, tracking=TrackingSettings(artifacts=PLACE)))
     assert caught.value.fix == "pip install 'rdl[s3]'"
     assert find_store(project).uri.startswith("sqlite:")
+
+
+@pytest.mark.parametrize(
+    ("place", "package"),
+    [
+        ("gs://bucket/rdl", "google-cloud-storage"),
+        ("wasbs://box@shop.blob.core.windows.net/rdl", "azure-storage-blob azure-identity"),
+        ("abfss://box@shop.dfs.core.windows.net/rdl", "azure-storage-file-datalake azure-identity"),
+        ("r2://bucket@account.r2.cloudflarestorage.com/rdl", "'rdl[s3]'"),
+        ("sftp://host/rdl", "pysftp"),
+    ],
+)
+def test__find_store__other_clouds_without_their_packages__are_refused_with_what_to_install(project, monkeypatch, place, package):
+    def absent(name):
+        raise ModuleNotFoundError("no", name=name.split(".")[0])
+
+    elsewhere = dataclasses.replace(project, tracking=TrackingSettings(artifacts=place))
+    for missing in (lambda name: None, absent):
+        monkeypatch.setattr(artifacts, "find_spec", missing)
+        with pytest.raises(UsageError, match="not installed") as caught:
+            find_store(elsewhere)
+        assert caught.value.fix == f"pip install {package}"
+    monkeypatch.setattr(artifacts, "find_spec", lambda name: object())
+    assert find_store(elsewhere).artifacts == place
+
+
+@pytest.mark.parametrize(("place", "hint"), [("gcs://bucket/rdl", "'gs'"), ("wasb://x@y/z", "'wasbs'"), ("moon:/rdl", "known are")])
+def test__find_store__scheme_that_nobody_knows__is_refused(project, place, hint):
+    with pytest.raises(ProjectError, match="nothing here reaches it") as caught:
+        find_store(dataclasses.replace(project, tracking=TrackingSettings(artifacts=place)))
+    assert hint in caught.value.fix
+
+
+def test__find_store__plain_places__are_let_through(project):
+    for place in ("file:///srv/rdl", "mlflow-artifacts:/rdl", "hdfs://host/rdl"):
+        assert find_store(dataclasses.replace(project, tracking=TrackingSettings(artifacts=place))).artifacts == place
