@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import sys
 from http.client import HTTPConnection
@@ -22,6 +23,7 @@ from rdl.timeline import format_time
 from tests.mlops.buckets import KEY, client, environment, s3_server
 from tests.mlops.served import free_port, serving
 from tests.mlops.test_servers import START
+from tests.mlops.tracked import tracking_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -78,10 +80,8 @@ def check_served(project, tmp_path, scores, as_of):
     """`rdl serve` answers as the scores say."""
     root = tmp_path / "served"
     shutil.copytree(project.root, root, ignore=shutil.ignore_patterns(".rdl"))
-    (root / "rdl.toml").write_text(
-        (root / "rdl.toml").read_text()
-        + f'\n[tracking]\nuri = "{project.tracking.uri}"\nartifacts = "{project.tracking.artifacts}"\n'
-    )
+    tracking = "".join(f'{name} = "{value}"\n' for name, value in project.tracking.model_dump(exclude_none=True).items())
+    (root / "rdl.toml").write_text((root / "rdl.toml").read_text() + f"\n[tracking]\n{tracking}")
     port = free_port()
     words = ["serve", "churn", "--port", str(port), "--project", str(root), "--home", str(tmp_path / "served-home")]
     with serving([sys.executable, "-c", START, *words, made_by()], port):
@@ -93,6 +93,39 @@ def check_served(project, tmp_path, scores, as_of):
         connection.close()
     assert answer.status == 200, body
     assert [row["prediction"] for row in body["predictions"]] == pytest.approx([row["prediction"] for row in scores], abs=1e-6)
+
+
+def test__s3__behind_a_server__clients_need_no_keys(bucket, stored, database, task, model, small, monkeypatch, tmp_path):
+    flags = ["--artifacts-destination", "s3://rdl/served", "--serve-artifacts"]
+    with tracking_server(tmp_path, f"sqlite:///{tmp_path / 'server.db'}", *flags) as address:
+        leave(monkeypatch)
+        project = dataclasses.replace(stored, tracking=TrackingSettings(uri=address))
+        page = tmp_path / "report.html"
+        page.write_text("<p>fine</p>")
+        run = log_run(project, database, task, model, settings=small, report=page)
+        assert promote(project, database, task, register(project, task, run)).promoted
+        source = find_store(project).client().get_model_version("churn", "1").source
+        assert source.startswith("mlflow-artifacts:/")
+        listed = {o["Key"] for o in client(bucket).list_objects_v2(Bucket="rdl", Prefix="served/")["Contents"]}
+        assert any(key.endswith("artifacts/model/manifest.json") for key in listed), "the server keeps files in the bucket"
+        assert any(key.endswith("report/report.html") for key in listed)
+
+        elsewhere = dataclasses.replace(project, home=tmp_path / "elsewhere")
+        found, as_of = find_version(elsewhere, "churn"), database.span[1]
+        seeds = population_at(database, task, np.array([as_of]))
+        loaded = load_version(elsewhere, found)
+        assert (loaded.predict(database, seeds).prediction == model.predict(database, seeds).prediction).all()
+        told = score(project, database, task, loaded, as_of, tmp_path / "scores.parquet", version=found.number)
+        scores = pq.read_table(told.path).to_pylist()
+        assert told.rows == len(scores) > 0
+        check_served(project, tmp_path, scores[:5], as_of)
+
+
+def leave(monkeypatch):
+    """From now on this process knows nothing of the bucket."""
+    for name in [*os.environ]:
+        if name.startswith("AWS_") or name == "MLFLOW_S3_ENDPOINT_URL":
+            monkeypatch.delenv(name)
 
 
 def test__s3__wrong_keys__are_refused_with_what_to_do(bucket, stored, database, task, model, monkeypatch):
