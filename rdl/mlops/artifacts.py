@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 from rdl.errors import ProjectError, RdlError, UnavailableError, UsageError, nearest
+from rdl.mlops import records
 
 _S3 = ("boto3", "'rdl[s3]'")
 _CLIENTS = {
@@ -75,7 +76,7 @@ def reaching(uri: str) -> Iterator[None]:
     except RdlError:
         raise
     except Exception as error:
-        known = find_reason(uri, error)
+        known = find_reason(uri, error) or records.find_reason(uri, error)
         if known is None:
             raise
         raise known from error

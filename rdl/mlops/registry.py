@@ -132,7 +132,7 @@ def find_version(project: Project, task_name: str, which: str = CHAMPION) -> Ver
     found = next((v for v in made if v.number == which), None) or find_alias(store.client(), name, which)
     if found is None:
         known = sorted({v.number for v in made} | {CHAMPION})
-        raise UsageError(f"{name} has no version {which!r}", where=store.uri, fix=nearest(which, known))
+        raise UsageError(f"{name} has no version {which!r}", where=store.address, fix=nearest(which, known))
     return found
 
 
@@ -144,13 +144,15 @@ def versions(project: Project, task_name: str) -> tuple[Version, ...]:
     """
     store, name = find_store(project), safe_name(task_name)
     if not store.exists:
-        raise UsageError(f"no model of {task_name!r} is registered", where=store.uri, fix=f"train it first: rdl train {task_name}")
+        raise UsageError(
+            f"no model of {task_name!r} is registered", where=store.address, fix=f"train it first: rdl train {task_name}"
+        )
     client = store.client()
     found = client.search_model_versions(f"name = '{name}'")
     if not found:
         known = [m.name for m in client.search_registered_models()]
         hint = nearest(name, known) if known else f"train it first: rdl train {task_name}"
-        raise UsageError(f"no model of {task_name!r} is registered", where=store.uri, fix=hint)
+        raise UsageError(f"no model of {task_name!r} is registered", where=store.address, fix=hint)
     return tuple(sorted(map(_version, found), key=lambda version: int(version.number)))
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdl.database.sources.credentials import redact
 from rdl.errors import ProjectError
 from rdl.mlops.artifacts import require_library
+from rdl.mlops.records import asking
 from rdl.project import Project
 
 if TYPE_CHECKING:
@@ -41,17 +43,22 @@ class Store:
     locks: Path
 
     @property
+    def address(self) -> str:
+        """The URI for messages, without a password."""
+        return redact(self.uri)
+
+    @property
     def exists(self) -> bool:
         """Whether anything can have been logged: a SQLite file that is not there yet is made by the first client."""
         return not self.uri.startswith(_SQLITE) or Path(self.uri.removeprefix(_SQLITE)).is_file()
 
     def client(self) -> "MlflowClient":
-        """A client of this store; the first one ever makes the SQLite file, which takes seconds."""
+        """A client of this store, which says what is wrong with it; the first one ever makes a SQLite file, which takes seconds."""
         from mlflow import MlflowClient
 
         if self.uri.startswith(_SQLITE):
             Path(self.uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        return asking(MlflowClient(tracking_uri=self.uri, registry_uri=self.uri), self.uri)
 
     def experiment_id(self, client: "MlflowClient", task_name: str) -> str:
         """The id of the task's experiment, made where there is none."""
@@ -83,7 +90,7 @@ def find_store(project: Project) -> Store:
         return Store(uri, project.tracking.artifacts, project.tracking.experiment, project.name, locks)
     elif not uri.startswith(_DATABASES):
         raise ProjectError(
-            f"tracking uri {uri!r} is no MLflow store",
+            f"tracking uri {redact(uri)!r} is no MLflow store",
             where=f"{project.settings_file}, [tracking] uri",
             fix="write sqlite:///.rdl/mlflow.db, or the http address of a tracking server; plain folders are no longer supported",
         )

@@ -88,8 +88,10 @@ def test__promote__another_is_faster__is_asked_against_that_one(copy, database, 
 
 
 def test__promote__two_at_once__the_later_fit_is_champion_whoever_is_slower(copy, database, task, client, add, monkeypatch):
+    from mlflow import MlflowClient
+
     older, newer = add(), add()
-    both, slowly = Barrier(2), type(client).set_registered_model_alias
+    both, slowly = Barrier(2), MlflowClient.set_registered_model_alias
 
     def decide(*told):
         version, holder = told[3:5]
@@ -102,7 +104,7 @@ def test__promote__two_at_once__the_later_fit_is_champion_whoever_is_slower(copy
         slowly(self, name, alias, number)
 
     monkeypatch.setattr("rdl.mlops.promotion.decide", decide)
-    monkeypatch.setattr(type(client), "set_registered_model_alias", move)
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", move)
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda version: promote(copy, database, task, version), (older, newer)))
     assert find_version(copy, "churn").number == newer.number
