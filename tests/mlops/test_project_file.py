@@ -35,6 +35,7 @@ def test__compose_file__pins_what_the_tests_run_with():
     pinned = dict(line.split("==") for line in (FOLDER.parent / "constraints.txt").read_text().splitlines() if "==" in line)
     assert given["MLFLOW_VERSION"] == pinned["mlflow"]
     assert given["PSYCOPG2_VERSION"] == pinned["psycopg2-binary"]
+    assert given["BOTO3_VERSION"] == pinned["boto3"]
     assert given["POSTGRES_PASSWORD"] == ""
 
 
