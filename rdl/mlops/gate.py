@@ -7,11 +7,12 @@ over entities. The first version of a question has nobody to beat. The same data
 
 import logging
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from rdl.database import Database
 from rdl.database.version import code_version
-from rdl.errors import GateError, ModelFileError, RdlError, SchemaError, TaskError, UsageError
+from rdl.errors import GateError, ModelFileError, SchemaError, TaskError, UsageError
 from rdl.evaluate import Comparison, audit, compare
 from rdl.mlops.contender import Contender, aligned, comparable, held_out, labels_of, settings_of, settings_text, with_all_classes
 from rdl.mlops.registry import LOADS_BACK, Version, check_loads_back, fetch_package, load_version
@@ -49,8 +50,8 @@ class GateSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0.5 <= self.confidence < 1 or min(self.cutoffs, self.rows, self.resamples) < 1:
-            raise UsageError(f"no gate can be set so: {self}", fix="confidence lies in [0.5, 1), the counts are at least 1")
+        if not isfinite(self.margin) or not 0.5 <= self.confidence < 1 or min(self.cutoffs, self.rows, self.resamples) < 1:
+            raise UsageError(f"no gate can be set so: {self}", fix="the margin is a number, confidence lies in [0.5, 1)")
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def decide(
 
     Raises:
         SqlError: a query fails.
+        UnavailableError, ProjectError: the store does not hand out a version's files.
     """
     gate = gate or GateSettings()
     found: list[Comparison] = []
@@ -117,7 +119,7 @@ def decide(
         challenger = Contender(f"version {version.number}", model, settings_of(version.tags))
         try:
             holder = Contender(f"version {champion.number}", load_version(project, champion), settings_of(champion.tags))
-        except RdlError as error:
+        except ModelFileError as error:  # that the store is away says nothing about the champion
             return True, f"the champion, version {champion.number}, does not load: {error.what}"
         passes, reason, comparison = _compare(database, task, challenger, holder, as_of, gate)
         found.extend([comparison] if comparison else [])

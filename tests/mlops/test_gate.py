@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rdl.errors import ModelFileError, SchemaError, UsageError
+from rdl.errors import ModelFileError, SchemaError, UnavailableError, UsageError
 from rdl.mlops import GateSettings, decide, find_version
 from rdl.mlops import gate as gate_room
 from rdl.mlops.contender import Contender, aligned, held_out, labels_of, settings_of, settings_text
@@ -179,7 +179,14 @@ def test__settings__text__comes_back(small):
 
 
 def test__gate_settings__nonsense__is_refused():
-    for wrong in ({"confidence": 0.2}, {"confidence": 1.0}, {"cutoffs": 0}, {"resamples": 0}):
+    for wrong in (
+        {"confidence": 0.2},
+        {"confidence": 1.0},
+        {"cutoffs": 0},
+        {"resamples": 0},
+        {"margin": -np.inf},
+        {"margin": np.nan},
+    ):
         with pytest.raises(UsageError, match="no gate can be set so"):
             GateSettings(**wrong)
 
@@ -191,6 +198,24 @@ def test__decide__leak__stops_before_the_comparison(project, database, task, cha
     assert not decision.passes
     assert decision.reason == "leaks: features changes 7 of 60 predictions"
     assert [check.name for check in decision.checks] == ["loads", "audit"]
+
+
+def test__decide__store_away_when_the_champion_is_asked_for__decides_nothing(project, database, task, champion, end, monkeypatch):
+    version, real = find_version(project, "churn"), gate_room.load_version
+    holder = dataclasses.replace(version, number="7")
+
+    def load(of, which):
+        if which is holder:
+            raise error
+        return real(of, which)
+
+    monkeypatch.setattr(gate_room, "audit", lambda *_, **__: SimpleNamespace(passes=True, sentence=lambda: "fine"))
+    monkeypatch.setattr(gate_room, "load_version", load)
+    error = UnavailableError("the tracking server does not answer now")
+    with pytest.raises(UnavailableError):
+        decide(project, database, task, version, holder, end, GATE)
+    error = ModelFileError("manifest.json: another version of rdl")
+    assert decide(project, database, task, version, holder, end, GATE).passes, "a champion that cannot answer is in nobody's way"
 
 
 def test__decide__does_not_load__stops_at_once(project, database, task, champion, end, monkeypatch):
