@@ -2,6 +2,7 @@
 
 All of it can be made again: features, fits, graphs, checkpoints. What the latest model of a task was made from stays, and so does
 the newest table of tonight's features of each task; what was used within the last hour may be in use, by this process or another.
+What killed processes left half made goes whatever the limit, once nobody has touched it for two days.
 """
 
 import json
@@ -21,10 +22,12 @@ from rdl.timeline import ALWAYS
 log = logging.getLogger(__name__)
 
 GRACE_S = 3600.0
+ABANDONED_S = 48 * 3600.0
 TONIGHT = "tonight"
 SCORING = "scoring"
 _FITTED = ("fits", "graph", "checkpoints/*")
 _KINDS = (*_FITTED, "features/parts", "features/lineage", f"{TONIGHT}/*", SCORING)
+_HALF_MADE = ("aside", "tmp")
 _NEEDED = "needed"
 
 
@@ -73,8 +76,11 @@ def needed(project: Project, name: str, moment: int) -> Iterator[None]:
 
 
 def prune(project: Project) -> tuple[Path, ...]:
-    """Remove what was not used for longest until the rest is within `[keep] limit`; what was removed."""
+    """Remove what was left half made, and what was not used for longest until the rest is within `[keep] limit`; of that, what was."""
     home = project.home
+    for entry in _entries(home, _HALF_MADE):
+        if entry.used < time.time() - ABANDONED_S:
+            _remove(entry.path)
     entries = sorted(_entries(home, _KINDS), key=lambda entry: entry.used)
     excess = sum(entry.size for entry in entries) - project.keep.bytes
     if excess <= 0:

@@ -41,6 +41,13 @@ def test__prune__beyond_the_limit__removes_what_was_not_used_for_longest(project
     assert not [p for p in project.home.rglob("*") if ".gone" in p.name]
 
 
+def test__prune__half_made_by_a_process_long_gone__is_removed_whatever_the_limit(project, keep):
+    gone = [keep("aside/until-x", 49), keep("aside/scores-7.parquet", 49), keep("tmp/sandbox-y", 49)]
+    stay = [keep("aside/until-z", 40), keep("tmp/duckdb.tmp", 1), keep("scores/churn", 100)]
+    assert prune(project) == ()
+    assert [path.exists() for path in (*gone, *stay)] == [False] * 3 + [True] * 3
+
+
 def test__prune__used_lately_or_again__stays(project, keep):
     old = [keep(f"fits/{i}", hours=9) for i in range(5)]
     mark_used(old[0])
