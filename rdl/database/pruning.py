@@ -76,7 +76,7 @@ def needed(project: Project, name: str, moment: int) -> Iterator[None]:
 
 
 def prune(project: Project) -> tuple[Path, ...]:
-    """Remove what was left half made, and what was not used for longest until the rest is within `[keep] limit`; of that, what was."""
+    """Remove what was left half made, and what was not used for longest until the rest is within the limit; of that, what was."""
     home = project.home
     for entry in _entries(home, _HALF_MADE):
         if entry.used < time.time() - ABANDONED_S:
