@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rdl.errors import LockedError, PipelineError, RdlError
+from rdl.errors import PipelineError, RdlError
 from rdl.lock import locked
 from rdl.pipeline.attempt import Meter, patient, perform
 from rdl.pipeline.dry_run import dry_run as plan
@@ -46,34 +46,43 @@ def run_pipeline(pipeline: Pipeline, as_of: int | None = None, *, resume: bool =
         RdlError: the first failure of a step, after everything that does not depend on it has run.
         Terminated, KeyboardInterrupt: the run was told to stop; the ledger says so, and the lock is free.
     """
-    if as_of is None and resume:
-        left = Ledger.of(pipeline.home).unfinished(pipeline.name)
-        as_of = left.as_of if left else None
     if dry_run:
-        return plan(pipeline, as_of)
+        return plan(pipeline, _resumed(pipeline, as_of, resume))
+    with terminable() as stopping, ExitStack() as locks:
+        run: _Run | None = None
+        try:
+            _make_home(pipeline)
+            as_of = _resumed(pipeline, as_of, resume)
+            locks.enter_context(_lock(pipeline, as_of))
+            run = _Run(pipeline, as_of, locks, stopping)
+            return run.finish()
+        except (Exception, Terminated) as error:
+            stopping.disarm()
+            _tell(pipeline, as_of, run.id if run is not None else None, error)
+            raise
+
+
+def _resumed(pipeline: Pipeline, as_of: int | None, resume: bool) -> int | None:
+    """The as-of to run: the one that is asked for, or that of the latest run where it did not finish."""
+    left = Ledger.of(pipeline.home).unfinished(pipeline.name) if as_of is None and resume else None
+    return left.as_of if left is not None else as_of
+
+
+def _make_home(pipeline: Pipeline) -> None:
     try:
         pipeline.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PipelineError(
             f"cannot write the home: {error}", where=str(pipeline.home), fix="set home to a writable folder"
         ) from error
-    with terminable() as stopping, ExitStack() as locks:
-        try:
-            locks.enter_context(_lock(pipeline, as_of))
-            return _Run(pipeline, as_of, locks, stopping).finish()
-        except (Exception, Terminated) as error:
-            stopping.disarm()
-            _tell(pipeline, as_of, error)
-            raise
 
 
-def _tell(pipeline: Pipeline, as_of: int | None, error: BaseException) -> None:
+def _tell(pipeline: Pipeline, as_of: int | None, run: str | None, error: BaseException) -> None:
     """Call the failure hook; somebody who presses ^C knows already."""
-    run = next(iter(Ledger.of(pipeline.home).runs(1, pipeline.name)), None)
     facts = {
         "pipeline": pipeline.name,
         "as_of": format_time(as_of) if as_of is not None else None,
-        "run": run.id if run is not None and not isinstance(error, LockedError) else None,
+        "run": run,
         "home": str(pipeline.home),
         **describe(error),
     }
@@ -92,7 +101,7 @@ class _Run:
     def __init__(self, pipeline: Pipeline, as_of: int | None, locks: ExitStack, stopping: Stopping) -> None:
         self._pipeline, self._as_of, self._locks = pipeline, as_of, locks
         self._ledger = Ledger.of(pipeline.home)
-        self._id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self._source: Source | None = None
         self._done: dict[Unit, Done] = {}
         self._missing: set[Unit] = set()
@@ -100,14 +109,14 @@ class _Run:
         self._results: list[StepResult] = []
         told = pipeline.operations.run.heartbeat
         path = Path(told) if told is not None else pipeline.home / "heartbeats" / f"{pipeline.name}.json"
-        facts = {"pipeline": pipeline.name, "run": self._id, "as_of": format_time(as_of) if as_of is not None else None}
+        facts = {"pipeline": pipeline.name, "run": self.id, "as_of": format_time(as_of) if as_of is not None else None}
         self._heart = Heartbeat(path, facts)
         self._stopping = stopping
         stopping.last_words = self._cut_off
 
     def finish(self) -> RunResult:
         """Do every unit, and close the run in the ledger however it ends."""
-        self._clean(self._ledger.start_run(self._id, self._pipeline.name, self._as_of, _now()))
+        self._clean(self._ledger.start_run(self.id, self._pipeline.name, self._as_of, _now()))
         with self._heart:
             try:
                 for unit, step in units(self._pipeline):
@@ -119,22 +128,22 @@ class _Run:
                 self._end(Status.INTERRUPTED if stopped else Status.FAILED, error)
                 raise error from (caught if error is not caught else None)
             finally:
-                self._clean((self._id,))
+                self._clean((self.id,))
             if self._failures:
                 self._end(Status.FAILED, self._failures[0])
                 raise self._failures[0]
             self._end(Status.DONE)
-        return RunResult(self._id, self._pipeline.name, self._as_of, tuple(self._results))
+        return RunResult(self.id, self._pipeline.name, self._as_of, tuple(self._results))
 
     def _cut_off(self) -> None:
         """Write down that the run is ended in the middle of its work; called beside it, and the process ends after it."""
         self._end(Status.INTERRUPTED, Terminated())
-        self._clean((self._id,))
-        _tell(self._pipeline, self._as_of, Terminated())
+        self._clean((self.id,))
+        _tell(self._pipeline, self._as_of, self.id, Terminated())
 
     def _end(self, status: Status, error: BaseException | None = None) -> None:
         line = _line(error) if error is not None else None
-        self._ledger.end_run(self._id, status, _now(), line)
+        self._ledger.end_run(self.id, status, _now(), line)
         self._heart.tell(status=status.value, unit="", error=line)
 
     def _clean(self, runs: tuple[str, ...]) -> None:
@@ -144,7 +153,7 @@ class _Run:
     def _one(self, unit: Unit, step: Step) -> None:
         if any(waits_for(unit, step, other) for other in self._missing):
             self._missing.add(unit)
-            self._ledger.note_step(self._id, unit, "", Status.BLOCKED, _now())
+            self._ledger.note_step(self.id, unit, "", Status.BLOCKED, _now())
             log.warning("pipeline: %s is blocked", unit)
             return
         started, key, meter = _now(), "", Meter()
@@ -155,11 +164,11 @@ class _Run:
             key = unit_key(unit, step, self._pipeline, source, {str(done.unit): done.key for done in upstream}, inputs)
             found = self._ledger.done(unit, key)
             if found is None:
-                aside = self._pipeline.home / "aside" / self._id / str(unit).replace("/", "-")
+                aside = self._pipeline.home / "aside" / self.id / str(unit).replace("/", "-")
                 context = Context(self._pipeline, unit, key, aside, upstream, source, inputs)
                 self._keep(self._work(step, context, meter), Status.DONE, started, meter.cpu)
             else:
-                self._ledger.note_step(self._id, unit, key, Status.SKIPPED, started)
+                self._ledger.note_step(self.id, unit, key, Status.SKIPPED, started)
                 self._keep(found, Status.SKIPPED, started)
         except Exception as error:
             self._stopping.check()  # the database says that it was interrupted, not by what
@@ -168,7 +177,7 @@ class _Run:
     def _fail(self, unit: Unit, key: str, error: Exception, meter: Meter) -> None:
         self._missing.add(unit)
         self._failures.append(error)
-        self._ledger.note_step(self._id, unit, key, Status.FAILED, _now(), _line(error), cpu=meter.cpu, attempts=meter.attempts)
+        self._ledger.note_step(self.id, unit, key, Status.FAILED, _now(), _line(error), cpu=meter.cpu, attempts=meter.attempts)
         log.error("pipeline: %s failed: %s", unit, error, exc_info=None if isinstance(error, RdlError) else error)
 
     def _open(self) -> Source:
@@ -178,7 +187,7 @@ class _Run:
             if self._as_of is None:
                 self._as_of = self._source.as_of
                 self._locks.enter_context(_lock(self._pipeline, self._as_of))
-                self._clean(self._ledger.date_run(self._id, self._pipeline.name, self._as_of, _now()))
+                self._clean(self._ledger.date_run(self.id, self._pipeline.name, self._as_of, _now()))
                 self._heart.tell(as_of=format_time(self._as_of))
         return self._source
 
@@ -189,11 +198,11 @@ class _Run:
     def _work(self, step: Step, context: Context, meter: Meter) -> Done:
         log.info("pipeline: %s", context.unit)
         self._heart.tell(unit=str(context.unit))
-        self._ledger.start_step(self._id, context.unit, context.key, _now())
+        self._ledger.start_step(self.id, context.unit, context.key, _now())
         outcome = perform(step, context, self._pipeline.operations.run, meter)
         outputs = publish(context.aside, step.place(context))
         done = Done(context.unit, context.key, outcome.rows, outputs, outcome.facts)
-        self._ledger.finish_step(self._id, done, _now(), meter.cpu, meter.attempts)
+        self._ledger.finish_step(self.id, done, _now(), meter.cpu, meter.attempts)
         return done
 
     def _keep(self, done: Done, status: Status, started: int, cpu: float = 0.0) -> None:

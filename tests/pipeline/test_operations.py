@@ -213,6 +213,19 @@ def test__on_failure__command_and_webhook__are_told_what_and_where(tmp_path, lis
     assert len(got) == 1, "a run that ends well tells nobody"
 
 
+@pytest.mark.parametrize("how", ["ledger", "home"])
+def test__on_failure__before_a_run_begins__is_told_too(tmp_path, listener, how):
+    url, got, _ = listener
+    text = PIPELINE + f'[on_failure]\nwebhook = "{url}"\n'
+    pipeline = open_small(tmp_path, text if how == "ledger" else text.replace("steps ", f'home = "{tmp_path}/file"\nsteps '))
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    pipeline.project.joinpath(".rdl").mkdir()
+    (pipeline.project / ".rdl" / "ledger.db").write_text("no ledger", encoding="utf-8")
+    with pytest.raises(PipelineError):
+        run_pipeline(pipeline, resume=True)
+    assert [(told["error"], told["run"], told["exit_code"]) for told in got] == [("PipelineError", None, 3)]
+
+
 @pytest.mark.slow
 def test__on_failure__slow_absent_or_failing_hook__never_hides_the_error(tmp_path, listener, caplog):
     url, _, slow = listener
