@@ -76,3 +76,17 @@ def test__publish__sinks_that_are_none__refused_when_the_file_is_read(tmp_path):
     with pytest.raises(PipelineError, match="2 tasks would write one table") as caught:
         run_pipeline(shared)
     assert "{task}" in caught.value.fix
+
+
+def test__publish__same_words_in_another_folder_or_environment__fill_that_one_too(tmp_path, monkeypatch):
+    text = NIGHT.replace('"{base}/lake/", "{base}/w.duckdb#{{task}}", "{base}/other.duckdb#scores"', '"lake/", "${{STORE}}#scores"')
+    units = ["publish/churn/parquet", "publish/churn/duckdb"]
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("STORE", str(folder / "store.duckdb"))
+        assert set(units) <= set(done(run_pipeline(night(tmp_path, text=text))))
+        assert done(run_pipeline(night(tmp_path, text=text))) == []
+    assert all(len(list((folder / "lake").rglob("scores.parquet"))) == 1 for folder in folders)
+    assert all(rows(folder / "store.duckdb", "SELECT count(*) FROM scores") == [(3,)] for folder in folders)

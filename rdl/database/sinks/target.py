@@ -49,6 +49,16 @@ class Target:
         return redact(self.place) + (f"#{name}" if name else "")
 
     @property
+    def location(self) -> str:
+        """Where it is from wherever one asks: variables filled in, paths from the root, and still no credentials.
+
+        Raises:
+            ProjectError: a variable is not set.
+        """
+        place = expand(self.place, self.where)
+        return redact(place) if self.kind is SinkKind.POSTGRESQL else str(Path(place).expanduser().absolute())
+
+    @property
     def relation(self) -> str:
         """The table as a quoted SQL name."""
         return ".".join(quote(word) for word in (self.schema, self.table) if word)

@@ -5,18 +5,20 @@ it, or with other scores, the sink is filled again, with the same result.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
-from rdl.database.sinks import parse_target, publish_scores
+from rdl.database.sinks import Target, parse_target, publish_scores
 from rdl.errors import PipelineError, RdlError
-from rdl.pipeline.step import Context, Outcome, Settings, Step
+from rdl.pipeline.step import Context, Outcome, Settings, Step, Unit
 
 if TYPE_CHECKING:
     from rdl.pipeline.file import Pipeline
+    from rdl.pipeline.source import Source
 
 
 class PublishSection(Settings):
@@ -44,10 +46,7 @@ def publish(context: Context) -> Outcome:
     """
     (scored,) = context.before("score")
     task, name = context.source.task(context.unit.task), context.unit.part
-    text = _sinks(context.pipeline)[name]
-    found = publish_scores(
-        scored.outputs, task.entity_columns, parse_target(text, task.name, f"{context.pipeline.path}, [publish]")
-    )
+    found = publish_scores(scored.outputs, task.entity_columns, _target(context.pipeline, context.unit))
     (context.aside / f"{name}.json").write_text(json.dumps(asdict(found), indent=1), encoding="utf-8")
     return Outcome(found.rows, asdict(found))
 
@@ -70,6 +69,15 @@ def _sinks(pipeline: "Pipeline") -> dict[str, str]:
     return found
 
 
+def _target(pipeline: "Pipeline", unit: Unit) -> Target:
+    return parse_target(_sinks(pipeline)[unit.part], unit.task, f"{pipeline.path}, [publish]")
+
+
+def _inputs(pipeline: "Pipeline", unit: Unit, source: "Source") -> Mapping[str, Any]:  # noqa: ARG001
+    """Where the sink is: the same words mean another one in another folder or environment, which has not got the scores."""
+    return {"location": _target(pipeline, unit).location}
+
+
 def _parts(pipeline: "Pipeline") -> tuple[str, ...]:
     return tuple(_sinks(pipeline))
 
@@ -78,4 +86,4 @@ def _place(context: Context) -> Path:
     return context.home / "published" / context.unit.task / context.partition
 
 
-STEP = Step("publish", publish, _place, requires=("score",), sections={"publish": PublishSection}, parts=_parts)
+STEP = Step("publish", publish, _place, requires=("score",), sections={"publish": PublishSection}, parts=_parts, inputs=_inputs)
