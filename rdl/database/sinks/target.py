@@ -5,13 +5,14 @@ every task of a pipeline. A sink is kept as it is written: credentials are fille
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from rdl.database.engine import quote
 from rdl.database.sources.credentials import expand, redact
-from rdl.errors import UsageError
+from rdl.errors import ProjectError, UsageError
 
 _POSTGRES = re.compile(r"postgres(ql)?(\+\w+)?://")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}")  # PostgreSQL cuts what is longer
@@ -50,12 +51,10 @@ class Target:
 
     @property
     def location(self) -> str:
-        """Where it is from wherever one asks: variables filled in, paths from the root, and still no credentials.
-
-        Raises:
-            ProjectError: a variable is not set.
-        """
-        place = expand(self.place, self.where)
+        """Where it is from wherever one asks: variables filled in as far as they are set, paths from the root, and no credentials."""
+        place = self.place
+        with suppress(ProjectError):
+            place = expand(place, self.where)
         return redact(place) if self.kind is SinkKind.POSTGRESQL else str(Path(place).expanduser().absolute())
 
     @property
