@@ -51,7 +51,7 @@ class Target:
 
     @property
     def location(self) -> str:
-        """Where it is from wherever one asks: variables filled in as far as they are set, paths from the root, and no credentials."""
+        """Where it is from wherever one asks: variables filled in where they are set, paths from the root, no credentials."""
         place = self.place
         with suppress(ProjectError):
             place = expand(place, self.where)
