@@ -176,7 +176,7 @@ def score(
 def serve(
     task: TaskName,
     host: str = "127.0.0.1",
-    port: int = 5001,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5001,
     model: Version = "champion",
     waiting: Annotated[int, typer.Option(help="Requests that may wait; one more gets status 429.", min=1)] = 256,
     project: ProjectDir = Path(),

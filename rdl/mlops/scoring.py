@@ -8,6 +8,7 @@ killed and started again goes on from the last one.
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ROWS_A_GROUP = 100_000
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def score(
         chunk: entities at a time, about, which bounds the memory and changes nothing else; by memory where it is not given.
 
     Raises:
-        UsageError: `out` is no `.parquet` file, or the model is one of another task.
+        UsageError: `out` is no `.parquet` file that can be written, or the model is one of another task.
         TimeError: the database cannot speak for `as_of`.
         TaskError: nobody is asked about.
     """
@@ -136,8 +139,22 @@ def _check(database: Database, task: Task, model: "Model", as_of: int, out: Path
     if (model.task.label_sql, model.task.population_sql) != (task.label_sql, task.population_sql):
         log.warning("score: the task's SQL has changed since the model was fitted; the scores answer the older question")
     check_as_of(database, task, as_of)
+    _require_writable(out)
     if model.as_of > as_of:
         log.warning("score: the model was fitted as of %s, after the %s it scores", format_time(model.as_of), format_time(as_of))
+
+
+def _require_writable(out: Path) -> None:
+    """Look before the work, not after it."""
+    fix = "name a file in a folder that can be written"
+    if _URL.match(str(out)) or out.is_dir():
+        raise UsageError(f"cannot write scores to {out}: it is no file on this machine", where="--out", fix=fix)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write scores to {out}: {error.strerror}", where="--out", fix=fix) from None
 
 
 def _write(

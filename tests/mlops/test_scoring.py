@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -70,6 +71,17 @@ def test__score__any_chunk__gives_the_same_bytes(scored, tmp_path, chunk):
     whole, parts = scored(tmp_path / "a.parquet"), scored(tmp_path / "b.parquet", chunk=chunk)
     assert whole.path.read_bytes() == parts.path.read_bytes()
     assert whole.summary == parts.summary
+
+
+def test__score__place_that_cannot_be_written__is_refused_before_the_work(scored, tmp_path, monkeypatch):
+    (tmp_path / "folder.parquet").mkdir()
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.chdir(tmp_path)
+    for place in ("folder.parquet", "file/scores.parquet", "s3://bucket/scores.parquet", "/proc/none/scores.parquet"):
+        with pytest.raises(UsageError, match="cannot write scores to") as caught:
+            scored(Path(place))
+        assert caught.value.where == "--out"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.parquet"]
 
 
 @pytest.fixture
